@@ -1,0 +1,135 @@
+"""The few nouns on which families, objectives, training and evaluation agree.
+
+A family turns a config into a module and a list of phases; the trainer runs phases and knows no
+family; the loader cuts a token stream into windows; a writer gives next-token logits. Nothing here
+imports torch at run time, so every floor may import it.
+
+Shape letters used all over the package: B batch, T time (positions), D width, H heads, K head
+width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+Capability: TypeAlias = Literal["generate", "score", "chat"]
+"""What a family's model can be asked to do once it is trained."""
+
+Role: TypeAlias = Literal["matrix", "embedding", "head", "vector"]
+"""What a parameter is for, which decides how it is optimised.
+
+`matrix`: a hidden linear map (Muon may take it). `embedding`: a table of rows. `head`: the map to
+the vocabulary. `vector`: gains and biases, never decayed.
+"""
+
+
+@runtime_checkable
+class TokenStream(Protocol):
+    """A one-dimensional run of token ids, usually memory-mapped."""
+
+    @property
+    def ids(self) -> np.ndarray: ...
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """How a family cuts the stream: `length` inputs, each predicting the token `shift` later.
+
+    Windows run across document ends (an end-of-text token marks them), so no token is wasted.
+    """
+
+    length: int
+    shift: int = 1
+
+    @property
+    def span(self) -> int:
+        """Tokens of the stream that one window touches."""
+        return self.length + self.shift
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """One micro-batch on the device of the model.
+
+    `weight` is the number of predictions it counts for. It is known without asking the device, so
+    that accumulated gradients can be divided by the global count before the backward pass.
+    """
+
+    inputs_BT: torch.Tensor
+    targets_BT: torch.Tensor
+    weight: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loss:
+    """The outcome of a loss function: a *sum* over `weight` predictions, not a mean.
+
+    Terms must be additive over samples (nothing coupled through the batch): only then do four
+    micro-batches of one quarter give the gradient of the whole. `metrics` are further sums, logged
+    divided by the same weight.
+    """
+
+    total: torch.Tensor
+    weight: int
+    metrics: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Phase:
+    """One optimised objective: the module it trains, its loss, how often it repeats per step.
+
+    The trainer hands `loss` the module to call: `module` itself or the compiled or distributed
+    wrapping of it, with the same weights. A language model has one phase, a GAN two.
+    """
+
+    name: str
+    module: torch.nn.Module
+    loss: Callable[[torch.nn.Module, Batch], Loss]
+    roles: Mapping[str, Role]
+    """The role of every trainable parameter, by its name in `module`."""
+    repeats: int = 1
+
+
+class Writer(Protocol):
+    """Gives next-token logits for one growing sequence, and keeps what it needs in between."""
+
+    def prefill(self, ids: Sequence[int]) -> torch.Tensor:
+        """Start afresh with a prompt; logits_V (float32) for the token after it."""
+        ...
+
+    def step(self, token_id: int) -> torch.Tensor:
+        """Append one token; logits_V (float32) for the next."""
+        ...
+
+
+class Family(Protocol):
+    """A kind of model: everything the rest of the house needs to know to train and use it."""
+
+    name: str
+    summary: str
+    config_type: type
+    can: frozenset[Capability]
+
+    def window(self, config: Any) -> Window:
+        """How the token stream is cut for this config."""
+        ...
+
+    def build(self, config: Any, *, vocab_size: int) -> torch.nn.Module:
+        """A new module; its weights follow from torch's seed, which the caller sets."""
+        ...
+
+    def phases(self, model: torch.nn.Module, config: Any) -> tuple[Phase, ...]:
+        """What the trainer runs in every step, in order."""
+        ...
+
+    def writer(self, model: torch.nn.Module, *, eos_id: int | None) -> Writer:
+        """A fresh writer; `eos_id` opens the text when the prompt is empty."""
+        ...
