@@ -1,0 +1,1 @@
+"""primetone: raw text to a tokenizer, a packed corpus, a trained transformer and new text."""
