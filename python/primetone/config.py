@@ -1,7 +1,7 @@
-"""Frozen dataclasses from TOML or JSON trees and back: strict, with dotted overrides and a line of help per key.
+"""Frozen dataclasses from TOML or JSON trees and back: strict, overridable, a line of help per key.
 
-A component declares its settings as a frozen, keyword-only dataclass whose fields are made by `option`;
-`decode` turns a tree of plain values into it or says exactly which key is wrong and what was meant.
+A component declares its settings as a frozen, keyword-only dataclass whose fields are made by
+`option`; `decode` turns a tree of plain values into it, or names the wrong key and what was meant.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ def option(
 def decode(
     cls: type[T], tree: Tree, *, path: str = "", substitutes: Mapping[str, type] = NO_SUBSTITUTES
 ) -> T:
-    """The dataclass `cls` from a tree of plain values; ConfigError names path, value and nearest key.
+    """The dataclass `cls` from a tree of plain values; errors name path, value and nearest key.
 
     `substitutes` gives the type to use at a dotted path whose declared type depends on another key
     (the settings of a model, which depend on its family).
     """
     if not isinstance(tree, Mapping):
         raise _wrong(path, f"a table of {cls.__name__} keys", tree)
-    declared = _fields(cls)
+    declared = _fields(cls)  # type: ignore[arg-type]
     for key in tree:
         if key not in declared:
             raise ConfigError(_unknown_key(cls, key, path, substitutes))
@@ -90,39 +90,43 @@ def decode(
 
 
 def encode(config: Any) -> Any:
-    """The tree of plain values `decode` turns back into an equal config: dicts, lists and scalars."""
+    """The tree of dicts, lists and scalars that `decode` turns back into an equal config."""
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         return {f.name: encode(getattr(config, f.name)) for f in dataclasses.fields(config)}
     if isinstance(config, tuple | list):
         return [encode(item) for item in config]
     if config is None or isinstance(config, bool | int | float | str):
         return config
-    raise ConfigError(f"expected a plain config value, found {config!r}: only scalars, tuples and configs")
+    raise ConfigError(
+        f"expected a plain config value, found {config!r}: only scalars, tuples and configs"
+    )
 
 
 def apply_overrides(tree: Tree, overrides: Iterable[str]) -> dict[str, Any]:
-    """A copy of `tree` with each `a.b=value` set; values are TOML, anything else is taken as text."""
+    """A copy of `tree` with each `a.b=value` set; values are TOML, anything else is text."""
     result = _deep_copy(tree)
     for override in overrides:
         path, equals, text = override.partition("=")
         parts = path.strip().split(".")
         if not equals or not all(parts):
             raise ConfigError(
-                f"expected key=value (such as train.steps=500), found {override!r}: write the dotted "
-                "key, an equals sign and the value, without spaces"
+                f"expected key=value (such as train.steps=500), found {override!r}: write the "
+                "dotted key, an equals sign and the value, without spaces"
             )
         node = result
         for depth, part in enumerate(parts[:-1]):
             node = node.setdefault(part, {})
             if not isinstance(node, dict):
                 table = ".".join(parts[: depth + 1])
-                raise ConfigError(f"{path}: {table} is a single value ({_show(node)}), it has no keys")
+                raise ConfigError(
+                    f"{path}: {table} is a single value ({_show(node)}), it has no keys"
+                )
         node[parts[-1]] = parse_value(text.strip())
     return result
 
 
 def parse_value(text: str) -> Any:
-    """A TOML value (3, 0.5, true, "x", [1, 2]); a bare word that is no TOML value stands for itself."""
+    """A TOML value (3, 0.5, true, "x", [1, 2]); a bare word that is none stands for itself."""
     try:
         parsed = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
@@ -135,7 +139,7 @@ def parse_value(text: str) -> Any:
 def describe(
     cls: type, *, path: str = "", substitutes: Mapping[str, type] = NO_SUBSTITUTES
 ) -> list[Row]:
-    """One row per leaf key of `cls`, in the order of declaration; nested configs are walked into."""
+    """One row per leaf key of `cls`, in the order of declaration, nested configs included."""
     rows = []
     for name, (field, annotation) in _fields(cls).items():
         here = _join(path, name)
@@ -147,7 +151,9 @@ def describe(
         default = field.default
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
-        rows.append(Row(here, _words(kind, field.metadata), default, field.metadata.get("help", "")))
+        rows.append(
+            Row(here, _words(kind, field.metadata), default, field.metadata.get("help", ""))
+        )
     return rows
 
 
@@ -190,7 +196,7 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
 
 
 @functools.cache
-def _fields(cls: type) -> dict[str, tuple[dataclasses.Field[Any], Any]]:
+def _fields(cls: Any) -> dict[str, tuple[dataclasses.Field[Any], Any]]:
     if not dataclasses.is_dataclass(cls):
         raise TypeError(f"expected a dataclass, found {cls!r}")
     hints = typing.get_type_hints(cls)
@@ -297,8 +303,8 @@ def _is_finite(value: float) -> bool:
 
 def _nested_config(kind: Any) -> type | None:
     """The dataclass behind an annotation, also behind an optional one."""
-    candidates = typing.get_args(kind) if typing.get_origin(kind) in (Union, types.UnionType) else (kind,)
-    for candidate in candidates:
+    is_union = typing.get_origin(kind) in (Union, types.UnionType)
+    for candidate in typing.get_args(kind) if is_union else (kind,):
         if isinstance(candidate, type) and dataclasses.is_dataclass(candidate):
             return candidate
     return None
@@ -308,8 +314,9 @@ def _words(kind: Any, limits: Mapping[str, Any]) -> str:
     """An annotation and its bounds as a person would say them."""
     origin = typing.get_origin(kind)
     if origin in (Union, types.UnionType):
-        named = [_words(member, limits) for member in typing.get_args(kind) if member is not type(None)]
-        return " or ".join(named + ["none"] if type(None) in typing.get_args(kind) else named)
+        members = typing.get_args(kind)
+        named = [_words(member, limits) for member in members if member is not type(None)]
+        return " or ".join([*named, "none"] if type(None) in members else named)
     if origin is Literal:
         return "one of " + ", ".join(json.dumps(choice) for choice in typing.get_args(kind))
     if limits.get("choices") is not None:
@@ -344,14 +351,15 @@ def _wrong(path: str, expected: str, value: Any) -> ConfigError:
 
 
 def _wrong_choice(path: str, choices: Sequence[Any], value: Any) -> ConfigError:
-    guess = nearest(value, [c for c in choices if isinstance(c, str)]) if isinstance(value, str) else None
+    words = [choice for choice in choices if isinstance(choice, str)]
+    guess = nearest(value, words) if isinstance(value, str) else None
     hint = f"; did you mean {json.dumps(guess)}?" if guess is not None else ""
     allowed = ", ".join(json.dumps(choice) for choice in choices)
     return ConfigError(f"{path}: expected one of {allowed}, found {_show(value)}{hint}")
 
 
 def _unknown_key(cls: type, key: str, path: str, substitutes: Mapping[str, type]) -> str:
-    """The message for a key that is not declared: nearest sibling, else a deeper key of that name."""
+    """The message for an undeclared key: the nearest sibling, else a deeper key of that name."""
     here = _join(path, key)
     siblings = list(_fields(cls))
     guess = nearest(key, siblings)
