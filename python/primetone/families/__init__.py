@@ -1,0 +1,29 @@
+"""The model families: the only table that names them, each imported when it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from primetone.contracts import Family
+from primetone.errors import ConfigError
+
+FAMILIES: Mapping[str, str] = MappingProxyType(
+    {
+        "decoder": "primetone.families.decoder:DECODER",
+    }
+)
+"""Name of a family -> `module:object` that holds it. A new family is one file and one line here."""
+
+
+def family(name: str) -> Family:
+    """The family of that name; ConfigError with the nearest name when there is none."""
+    if name not in FAMILIES:
+        near = difflib.get_close_matches(name, FAMILIES, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(FAMILIES)}"
+        raise ConfigError(f"family: expected a known model family, found {name!r}: {hint}")
+    module, _, attribute = FAMILIES[name].partition(":")
+    found: Family = getattr(importlib.import_module(module), attribute)
+    return found

@@ -1,0 +1,1 @@
+"""Building blocks of the neural families: layers, positions and attention, in plain PyTorch."""
