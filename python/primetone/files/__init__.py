@@ -1,0 +1,35 @@
+"""Crash-safe writing of files and directories, and strict reading of JSON.
+
+What is written here is, after any crash, either the old version or the new one. The order is
+always: write under a temporary name in the same folder, fsync, rename, fsync the folder. A
+temporary name is ``.<name>.<pid>.tmp``; it stays locked while its writer lives, so that the next
+writer can tell what a killed one left behind and remove it (`sweep_stale`).
+"""
+
+from primetone.files.atomic import write_atomically
+from primetone.files.directory import (
+    MANIFEST_NAME,
+    DirectoryCommit,
+    hash_file,
+    read_manifest,
+    verify_manifest,
+)
+from primetone.files.failures import explained, file_error
+from primetone.files.strict_json import json_bytes, parse_json, read_json, write_json
+from primetone.files.temporaries import sweep_stale
+
+__all__ = [
+    "MANIFEST_NAME",
+    "DirectoryCommit",
+    "explained",
+    "file_error",
+    "hash_file",
+    "json_bytes",
+    "parse_json",
+    "read_json",
+    "read_manifest",
+    "sweep_stale",
+    "verify_manifest",
+    "write_atomically",
+    "write_json",
+]

@@ -1,0 +1,72 @@
+"""One file, written so that a crash leaves the old version or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from primetone.errors import FileError
+from primetone.files.failures import explained
+from primetone.files.temporaries import create_temporary, retrying, sweep_stale, sync_directory
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes | Iterable[bytes]) -> None:
+    """Write ``data`` to ``path`` so that a crash leaves the old file or the new one, never a mix.
+
+    ``data`` may be an iterable of pieces, written as they come. A symbolic link at ``path`` is
+    replaced by the file. Errors: FileError with errno and path; the old file is then untouched
+    and no temporary file is left.
+    """
+    target = Path(path)
+    is_whole = isinstance(data, bytes | bytearray | memoryview)
+    pieces: Iterable[bytes] = (data,) if is_whole else data  # type: ignore[assignment]
+    needed_bytes = memoryview(data).nbytes if is_whole else None  # type: ignore[arg-type]
+    with explained(target, "write", needed_bytes):
+        _refuse_special_file(target)
+        sweep_stale(target.parent, name=target.name)
+        temporary, descriptor = create_temporary(target, _open_new_file)
+        try:
+            for piece in pieces:
+                _write_all(descriptor, piece)
+            os.fsync(descriptor)
+            # Some file systems report a lost write only on close. Closing a duplicate asks for
+            # that report while the original still holds the lock against a sweep.
+            os.close(os.dup(descriptor))
+            retrying(os.replace, temporary, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        finally:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        sync_directory(target.parent)
+
+
+def _refuse_special_file(target: Path) -> None:
+    """Renaming over a device or a pipe would destroy it; over a directory, fail late."""
+    try:
+        mode = target.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if not stat.S_ISREG(mode):
+        kind = "a directory" if stat.S_ISDIR(mode) else "a device or a pipe"
+        raise FileError(
+            f"cannot write {target}: expected a file name, found {kind}; choose another name",
+            errno=errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL,
+            filename=str(target),
+        )
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data).cast("B")
+    while rest.nbytes:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _open_new_file(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
