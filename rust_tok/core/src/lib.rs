@@ -1,0 +1,4 @@
+pub mod control;
+pub mod error;
+pub mod split;
+pub use error::{Error, Result};

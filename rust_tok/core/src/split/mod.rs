@@ -1,0 +1,90 @@
+//! Text to pieces: named schemes as data, or a user's own pattern.
+//!
+//! A piece is what merges may never cross. The pieces of a text tile it: joined, they are the text.
+//! Text is bytes; a byte that is not part of valid UTF-8 counts as a symbol.
+
+mod classes;
+mod cut;
+mod pattern;
+mod schemes;
+#[expect(
+    clippy::unreadable_literal,
+    reason = "written by a program, read by none but the compiler"
+)]
+mod unicode_ranges;
+
+pub use classes::{UNICODE_VERSION, class_of};
+pub use cut::safe_cuts;
+pub use schemes::Scheme;
+
+use crate::error::Result;
+use pattern::CustomPattern;
+
+/// A way to cut text into pieces.
+#[derive(Debug, Clone)]
+pub struct Splitter(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Scheme(Scheme),
+    Custom(CustomPattern),
+}
+
+impl Splitter {
+    /// The splitter of a named scheme.
+    pub fn scheme(scheme: Scheme) -> Self {
+        Self(Kind::Scheme(scheme))
+    }
+
+    /// The splitter of a pattern: the named scheme that it spells, if there is one, else the pattern
+    /// itself in a linear-time engine. Text that the pattern does not match becomes pieces of its own.
+    ///
+    /// # Errors
+    /// [`crate::Error::Pattern`] for a pattern that the linear-time engine does not take.
+    pub fn pattern(pattern: &str) -> Result<Self> {
+        match Scheme::of_pattern(pattern) {
+            Some(scheme) => Ok(Self::scheme(scheme)),
+            None => CustomPattern::new(pattern).map(|custom| Self(Kind::Custom(custom))),
+        }
+    }
+
+    /// The scheme's name, or `custom`.
+    pub fn name(&self) -> &'static str {
+        match &self.0 {
+            Kind::Scheme(scheme) => scheme.name(),
+            Kind::Custom(_) => "custom",
+        }
+    }
+
+    /// The pattern that files carry; `None` for the scheme `none`, which does not split.
+    pub fn pattern_text(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Scheme(scheme) => scheme.pattern(),
+            Kind::Custom(custom) => Some(custom.text()),
+        }
+    }
+
+    /// Call `visit` with each piece of `text`, in order.
+    ///
+    /// # Complexity
+    /// O(n) for the schemes; for a custom pattern O(n) a match, as the regex engine promises.
+    #[inline]
+    pub fn for_each_piece<'t>(&self, text: &'t [u8], mut visit: impl FnMut(&'t [u8])) {
+        match &self.0 {
+            Kind::Scheme(scheme) => scheme.for_each_piece(text, visit),
+            Kind::Custom(custom) => custom.for_each_piece(text, &mut visit),
+        }
+    }
+
+    /// The pieces of `text`, in order.
+    pub fn pieces<'t>(&self, text: &'t [u8]) -> Vec<&'t [u8]> {
+        let mut pieces = Vec::new();
+        self.for_each_piece(text, |piece| pieces.push(piece));
+        pieces
+    }
+
+    /// Whether a long text may be cut at [`safe_cuts`] without changing its pieces.
+    pub fn has_safe_cuts(&self) -> bool {
+        matches!(&self.0, Kind::Scheme(scheme) if *scheme != Scheme::None)
+    }
+}

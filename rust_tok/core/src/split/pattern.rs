@@ -1,0 +1,143 @@
+//! A user's own split pattern, in an engine whose time is linear in the text.
+
+use regex_automata::meta::Regex;
+use regex_automata::util::syntax;
+
+use crate::error::{Error, Result};
+
+/// The largest compiled pattern.
+const COMPILED_LIMIT_BYTES: usize = 10 << 20;
+
+/// A compiled pattern with its text.
+#[derive(Debug, Clone)]
+pub(super) struct CustomPattern {
+    text: String,
+    regex: Regex,
+}
+
+impl CustomPattern {
+    pub(super) fn new(text: &str) -> Result<Self> {
+        if let Some(quantifier) = possessive_quantifier(text) {
+            return Err(Error::Pattern(format!(
+                "split pattern {text:?}: the possessive quantifier {quantifier:?} is not supported \
+                 in a custom pattern; write it without the last '+', or use a named scheme"
+            )));
+        }
+        let regex = Regex::builder()
+            .syntax(syntax::Config::new().unicode(true).utf8(true))
+            .configure(
+                Regex::config()
+                    .nfa_size_limit(Some(COMPILED_LIMIT_BYTES))
+                    .onepass_size_limit(Some(COMPILED_LIMIT_BYTES)),
+            )
+            .build(text)
+            .map_err(|error| {
+                let reason = match error.syntax_error() {
+                    Some(syntax) => syntax.to_string(),
+                    None => error.to_string(),
+                };
+                Error::Pattern(format!(
+                    "split pattern {text:?} cannot be used: {reason}\nA custom pattern runs in a \
+                     linear-time engine: no look-around, no back-references; or use a named scheme \
+                     (gpt2, gpt4, o200k, llama3, qwen2, none)"
+                ))
+            })?;
+        Ok(Self { text: text.to_owned(), regex })
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn for_each_piece<'t>(&self, text: &'t [u8], visit: &mut impl FnMut(&'t [u8])) {
+        let mut end = 0;
+        for found in self.regex.find_iter(text) {
+            if found.is_empty() {
+                continue;
+            }
+            if found.start() > end {
+                visit(&text[end..found.start()]);
+            }
+            visit(&text[found.range()]);
+            end = found.end();
+        }
+        if end < text.len() {
+            visit(&text[end..]);
+        }
+    }
+}
+
+/// The first possessive quantifier of `pattern`: this engine would read `a++` as `(a+)+`.
+fn possessive_quantifier(pattern: &str) -> Option<&str> {
+    let bytes = pattern.as_bytes();
+    let (mut at, mut class_depth, mut quantified) = (0, 0_usize, false);
+    while at < bytes.len() {
+        let byte = bytes[at];
+        match byte {
+            b'\\' => {
+                quantified = false;
+                at = escape_end(bytes, at);
+                continue;
+            }
+            b'[' => class_depth += 1,
+            b']' => class_depth = class_depth.saturating_sub(1),
+            _ => {}
+        }
+        if class_depth > 0 {
+            quantified = false;
+        } else if byte == b'+' && quantified {
+            return pattern.get(at - 1..=at);
+        } else {
+            quantified = matches!(byte, b'*' | b'+' | b'?' | b'}')
+                && !(byte == b'?' && at > 0 && bytes[at - 1] == b'(');
+        }
+        at += 1;
+    }
+    None
+}
+
+/// The end of the escape at `at`: `\n`, or a braced one such as `\p{L}` or `\x{1F600}`.
+fn escape_end(pattern: &[u8], at: usize) -> usize {
+    let braced = matches!(pattern.get(at + 1), Some(b'p' | b'P' | b'x' | b'u' | b'U'))
+        && pattern.get(at + 2) == Some(&b'{');
+    if !braced {
+        return at + 2;
+    }
+    let close = pattern[at..].iter().position(|&byte| byte == b'}');
+    close.map_or(pattern.len(), |offset| at + offset + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn possessive_quantifiers_are_found_and_only_they() {
+        for pattern in ["a++", r"\p{L}++", "a?+b", "a{1,3}+", "x|a*+"] {
+            assert!(possessive_quantifier(pattern).is_some(), "{pattern}");
+            assert!(matches!(CustomPattern::new(pattern), Err(Error::Pattern(_))), "{pattern}");
+        }
+        for pattern in
+            ["a+", r"\++", "[+]+", "[?+]", "a+?", "(?:a)+", r"\?+", "[a+]+b+", r"\p{L}+|\s"]
+        {
+            assert!(possessive_quantifier(pattern).is_none(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_a_linear_engine_cannot_do_is_refused_with_the_reason() {
+        for pattern in [r"\s+(?!\S)", r"(a)\1", "(", "[z-a]", r"(?:\w{1000}){1000}"] {
+            let error = CustomPattern::new(pattern).unwrap_err().to_string();
+            assert!(error.contains("cannot be used") && error.contains("gpt4"), "{error}");
+        }
+    }
+
+    #[test]
+    fn unmatched_text_and_broken_bytes_become_pieces() {
+        let custom = CustomPattern::new(r"\w+").unwrap();
+        let mut pieces = Vec::new();
+        custom.for_each_piece(b"ab -- cd\xff\xfe e", &mut |piece| pieces.push(piece));
+        let expected: [&[u8]; 5] = [b"ab", b" -- ", b"cd", b"\xff\xfe ", b"e"];
+        assert_eq!(pieces, expected);
+    }
+}
