@@ -1,0 +1,122 @@
+"""Where and how the numbers are computed: device, precision, compilation, threads and ranks.
+
+The only module that would touch torch.distributed: with more than one rank, `wrap` is where a
+module becomes a distributed one and `sum_over_ranks` where counts meet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, final
+
+import torch
+from torch import nn
+
+from primetone.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
+Compile: TypeAlias = Literal["auto", "on", "off"]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """Settled choices; make one with `start_runtime`."""
+
+    device: torch.device
+    precision: Literal["float32", "bfloat16"]
+    compile: Literal["on", "off"]
+    rank: int = 0
+    world: int = 1
+
+    def place(self, array: np.ndarray) -> torch.Tensor:
+        """The array as a tensor on the device; on CUDA the copy overlaps with what runs there."""
+        tensor = torch.from_numpy(array)
+        if self.device.type == "cuda":
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context for forward passes: bfloat16 where that was chosen, else nothing."""
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """The module to call while training: compiled if chosen. Its weights are the module's own.
+
+        Save and load through the module itself: its names carry no prefix.
+        """
+        if self.compile == "off":
+            return module
+        return cast("nn.Module", torch.compile(module, dynamic=False))
+
+    def seed(self, *parts: int | str) -> None:
+        """Seed torch's generators from these parts, on every device in use."""
+        text = " ".join(str(part) for part in parts)
+        number = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+        torch.default_generator.manual_seed(number)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(number)
+        elif self.device.type == "mps":
+            torch.mps.manual_seed(number)
+
+    def synchronise(self) -> None:
+        """Wait until the device has done what it was given, before a clock is read."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
+
+    def sum_over_ranks(self, count: int) -> int:
+        """A count summed over all ranks; one rank for now."""
+        assert self.world == 1, "several ranks come with the distributed runtime"
+        return count
+
+
+def start_runtime(
+    *,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    compile: Compile = "auto",
+    threads: int | None = None,
+) -> Runtime:
+    """Settle `auto` choices on this machine and set torch's global switches.
+
+    `auto` means CUDA, then Apple's MPS, then CPU; bfloat16 on CUDA devices that compute it
+    natively, float32 elsewhere; compilation on CUDA only. `threads` are torch's threads on the CPU.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    chosen = _choose_device(device)
+    has_bfloat16 = chosen.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    if precision == "auto":
+        precision = "bfloat16" if has_bfloat16 else "float32"
+    if compile == "auto":
+        compile = "on" if chosen.type == "cuda" else "off"
+    if chosen.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+    return Runtime(device=chosen, precision=precision, compile=compile)
+
+
+def _choose_device(name: Device) -> torch.device:
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(cast("Device", kind) for kind, there in available.items() if there)
+    if not available[name]:
+        there = ", ".join(kind for kind, is_there in available.items() if is_there)
+        raise ConfigError(
+            f"train.device: expected a device of this machine, found {name!r}, which torch cannot "
+            f"use here: choose one of auto, {there}"
+        )
+    return torch.device(name)
