@@ -11,7 +11,7 @@ import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeGuard
 
 from primetone.errors import Error, FileError, FormatError
 from primetone.files.failures import explained, file_error
@@ -67,10 +67,8 @@ class DirectoryCommit:
             if error is None:
                 with explained(self.target, "write"):
                     self._commit()
-            elif isinstance(error, OSError) and error.errno in _DISK_FAILURES:
-                # A writer that is not ours (a library filling the folder) met a full disk.
-                if not isinstance(error, Error):
-                    raise file_error(error, self.target, "write") from error
+            elif _is_foreign_disk_failure(error):
+                raise file_error(error, self.target, "write") from error
         finally:
             # After a commit the temporary name is gone and there is nothing left to remove.
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -173,9 +171,9 @@ def read_manifest(directory: str | os.PathLike[str]) -> list[dict[str, Any]]:
             f"{path}: expected manifest version {_MANIFEST_VERSION}, found "
             f"{tree.get('version')!r}; a newer primetone may have written it"
         )
-    entries: list[dict[str, Any]] = tree.get("files")
-    if set(tree) != {"format", "version", "files", "blake3"} or not _are_entries(entries):
+    if set(tree) != {"format", "version", "files", "blake3"} or not _are_entries(tree["files"]):
         raise FormatError(f"{damaged}: its entries are not names with size and blake3")
+    entries: list[dict[str, Any]] = tree["files"]
     if tree["blake3"] != _entries_hash(entries):
         raise FormatError(f"{damaged}: its entries do not match its own blake3")
     return entries
@@ -210,6 +208,15 @@ def _exchange(folder: Path, target: Path) -> None:
         raise
     sync_directory(target.parent)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _is_foreign_disk_failure(error: BaseException) -> TypeGuard[OSError]:
+    """A writer that is not ours (a library filling the folder) met a full or failing disk."""
+    return (
+        isinstance(error, OSError)
+        and not isinstance(error, Error)
+        and error.errno in _DISK_FAILURES
+    )
 
 
 def _open_new_directory(path: Path) -> int:

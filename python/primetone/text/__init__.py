@@ -1,0 +1,1 @@
+"""Text and tokens: reading documents, splitting a corpus, tokenizers, and the token store."""

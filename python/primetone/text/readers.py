@@ -1,0 +1,281 @@
+"""From files to documents: plain text and JSON lines, compressed or not, in any encoding."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from primetone.errors import ConfigError, FormatError, TextError
+from primetone.files import explained
+from primetone.text.sources import Source, find_sources
+
+__all__ = ["Document", "ReaderOptions", "read_documents", "read_sources"]
+
+_CHUNK_BYTES = 1 << 20
+_BOM = codecs.BOM_UTF8
+# In these encodings the text's bytes are valid UTF-8 already and only need checking.
+_UNCHANGED = ("utf-8", "ascii")
+
+
+@dataclass(frozen=True)
+class Document:
+    """One text: a name for messages, and its bytes in UTF-8 (in any form with encoding "bytes")."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderOptions:
+    """How files become documents; checked when made, before any file is opened.
+
+    encoding: a Python codec, or "bytes" to keep the bytes unchecked. field: the key of the text
+    in JSON lines. per: what one document is in plain text: the file, a line, or a paragraph
+    (separated by blank lines). In JSON lines each line is one document whatever ``per`` says.
+    """
+
+    encoding: str = "utf-8"
+    field: str = "text"
+    per: Literal["file", "line", "paragraph"] = "file"
+
+    def __post_init__(self) -> None:
+        if self.per not in ("file", "line", "paragraph"):
+            raise ConfigError(f'per: expected "file", "line" or "paragraph", found {self.per!r}')
+        if self.encoding == "bytes":
+            return
+        try:
+            codec = codecs.lookup(self.encoding)
+            is_text = getattr(codec, "_is_text_encoding", True)
+        except (LookupError, ValueError):
+            is_text, codec = False, None
+        if not is_text or codec is None or codec.incrementaldecoder is None:
+            raise ConfigError(
+                f"encoding: expected the name of a text encoding such as utf-8, utf-16, cp1252 or "
+                f"latin-1, or bytes to keep the bytes as they are; found {self.encoding!r}"
+            )
+
+
+def read_documents(
+    sources: Sequence[str | os.PathLike[str]] | str | os.PathLike[str],
+    *,
+    encoding: str = "utf-8",
+    field: str = "text",
+    per: Literal["file", "line", "paragraph"] = "file",
+) -> Iterator[Document]:
+    """Read the documents of files, folders, patterns and "-" (standard input), one by one.
+
+    Names ending in .jsonl or .ndjson hold one JSON object a line with the text under ``field``;
+    everything else is text. Both may be packed as .gz or .zst. Byte order marks, NUL and carriage
+    returns are kept as they are; empty documents are left out. Memory: the largest document.
+    Errors: TextError naming file and offset where decoding failed; TextError when all is empty.
+    """
+    options = ReaderOptions(encoding=encoding, field=field, per=per)
+    return read_sources(find_sources(sources).sources, options)
+
+
+def read_sources(sources: Sequence[Source], options: ReaderOptions) -> Iterator[Document]:
+    """The non-empty documents of ``sources`` in order; TextError when there is none."""
+    is_empty = True
+    for source in sources:
+        source.check_unchanged()
+        for document in _documents(source, options):
+            is_empty = False
+            yield document
+    if is_empty:
+        names = ", ".join(source.path for source in sources[:3])
+        more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+        raise TextError(f"there is no text in {names}{more}: expected at least one character")
+
+
+def _documents(source: Source, options: ReaderOptions) -> Iterator[Document]:
+    chunks = _utf8_chunks(source, options.encoding)
+    if source.layout == "jsonl":
+        yield from _from_json_lines(source.path, chunks, options.field)
+    elif options.per == "file":
+        data = source.held if options.encoding == "bytes" else None
+        data = data if data is not None else _joined(chunks)
+        if data:
+            yield Document(source.path, data)
+    elif options.per == "line":
+        for number, line in enumerate(_lines(chunks), start=1):
+            if text := line.removesuffix(b"\r"):
+                yield Document(f"{source.path}:{number}", text)
+    else:
+        yield from _paragraphs(source.path, chunks)
+
+
+def _paragraphs(path: str, chunks: Iterable[bytes]) -> Iterator[Document]:
+    """Runs of lines between blank ones; the line breaks inside a paragraph are kept."""
+    paragraph: list[bytes] = []
+    first = 0
+    for number, line in enumerate(_lines(chunks), start=1):
+        if line.strip():
+            first = first if paragraph else number
+            paragraph.append(line)
+        elif paragraph:
+            yield Document(f"{path}:{first}", b"\n".join(paragraph).removesuffix(b"\r"))
+            paragraph = []
+    if paragraph:
+        yield Document(f"{path}:{first}", b"\n".join(paragraph).removesuffix(b"\r"))
+
+
+def _from_json_lines(path: str, chunks: Iterable[bytes], field: str) -> Iterator[Document]:
+    offset = 0
+    for number, line in enumerate(_lines(chunks), start=1):
+        start, offset = offset, offset + len(line) + 1
+        if number == 1:
+            line = line.removeprefix(_BOM)
+        if not line.strip():
+            continue
+        text = _text_of(line, field, f"{path}, line {number} (byte offset {start:,})")
+        if text:
+            yield Document(f"{path}:{number}", text)
+
+
+def _text_of(line: bytes, field: str, where: str) -> bytes:
+    try:
+        tree: Any = json.loads(line.decode())
+    except UnicodeDecodeError as error:
+        raise TextError(
+            f"{where}: expected UTF-8, found byte 0x{line[error.start]:02x} at position "
+            f"{error.start:,} of the line; mend the line or give the file's encoding"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise TextError(
+            f"{where}: expected a JSON object with the text under {field!r}, found no valid JSON: "
+            f"{error.msg} at column {error.colno}; mend or remove the line"
+        ) from None
+    except (RecursionError, ValueError) as error:
+        raise TextError(f"{where}: unusable JSON: {error}; mend or remove the line") from None
+    if not isinstance(tree, dict):
+        kind = type(tree).__name__
+        raise TextError(
+            f"{where}: expected a JSON object with the text under {field!r}, found a JSON {kind}"
+        )
+    if field not in tree:
+        keys = ", ".join(map(repr, list(tree)[:8])) or "none"
+        raise TextError(
+            f"{where}: expected the field {field!r}, found the fields {keys}; "
+            "say which field holds the text"
+        )
+    if not isinstance(tree[field], str):
+        raise TextError(
+            f"{where}: expected text in the field {field!r}, found {json.dumps(tree[field])[:40]}"
+        )
+    try:
+        return str(tree[field]).encode()
+    except UnicodeEncodeError as error:
+        raise TextError(
+            f"{where}: the field {field!r} holds half of a surrogate pair at character "
+            f"{error.start:,}, which is no text; mend or remove the line"
+        ) from None
+
+
+# --- bytes ------------------------------------------------------------------------------------
+
+
+def _utf8_chunks(source: Source, encoding: str) -> Iterator[bytes]:
+    """The source's bytes as UTF-8, in pieces that may end inside a character."""
+    raw = _raw_chunks(source)
+    if encoding == "bytes":
+        yield from raw
+        return
+    codec = codecs.lookup(encoding)
+    decoder = codec.incrementaldecoder("strict")
+    is_unchanged = codec.name in _UNCHANGED
+    num_fed = num_lines = 0
+    first = b""
+    for chunk, is_last in _with_last(raw):
+        first = first or chunk[:4]
+        num_fed += len(chunk)
+        try:
+            text = decoder.decode(chunk, is_last)
+            yield chunk if is_unchanged else text.encode()
+        except UnicodeDecodeError as error:
+            # The decoder's object is what it had kept back plus this chunk, so it ends at num_fed.
+            offset = num_fed - len(error.object) + error.start
+            line = num_lines + error.object.count(b"\n", 0, error.start) + 1
+            raise TextError(
+                _decoding_message(source, encoding, offset, line, error, first)
+            ) from None
+        except UnicodeError as error:  # surrogates, or a codec that only refuses
+            raise TextError(
+                f"{source.path}: cannot be read as {encoding} near byte offset {num_fed:,}: "
+                f"{error}; give the encoding that the file is in"
+            ) from None
+        num_lines += chunk.count(b"\n")
+
+
+def _decoding_message(
+    source: Source, encoding: str, offset: int, line: int, error: UnicodeDecodeError, first: bytes
+) -> str:
+    place = "of the unpacked text " if source.compression else ""
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        hint = "it begins like utf-16: give that encoding"
+    elif b"\0" in error.object[:4096]:
+        hint = "it looks like a binary file: leave it out, or give the encoding bytes to keep it"
+    else:
+        hint = (
+            "give the encoding that it is in (cp1252 and latin-1 are common), or the encoding "
+            "bytes to keep the bytes as they are"
+        )
+    return (
+        f"{source.path}: expected {encoding}, found byte 0x{error.object[error.start]:02x} at byte "
+        f"offset {offset:,} {place}(line {line:,}): {error.reason}; {hint}"
+    )
+
+
+def _raw_chunks(source: Source) -> Iterator[bytes]:
+    if source.held is not None:
+        for start in range(0, len(source.held), _CHUNK_BYTES):
+            yield source.held[start : start + _CHUNK_BYTES]
+    elif source.compression:
+        from primetone._rust_tok import Decompressor
+
+        try:
+            unpacker = Decompressor(source.path, source.compression)
+            while chunk := unpacker.read(_CHUNK_BYTES):
+                yield chunk
+        except FormatError as error:
+            if source.path in str(error):
+                raise
+            raise FormatError(f"{source.path}: {error}") from None
+    else:
+        with explained(Path(source.path), "read"), open(source.path, "rb", buffering=0) as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                yield chunk
+
+
+def _with_last(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Each chunk with whether it is the last; an empty one stands for no chunks at all."""
+    previous = None
+    for chunk in chunks:
+        if previous is not None:
+            yield previous, False
+        previous = chunk
+    yield previous or b"", True
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines without their line feed; what follows the last line feed counts when not empty."""
+    pending: list[bytes] = []
+    for chunk in chunks:
+        head, *rest = chunk.split(b"\n")
+        pending.append(head)
+        if rest:
+            yield b"".join(pending)
+            yield from rest[:-1]
+            pending = [rest[-1]]
+    if last := b"".join(pending):
+        yield last
+
+
+def _joined(chunks: Iterable[bytes]) -> bytes:
+    """All chunks as one; a file of one chunk is not copied."""
+    parts = list(chunks)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

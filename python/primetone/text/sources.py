@@ -1,0 +1,189 @@
+"""Which files a user meant: names, folders, patterns and standard input, in a stable order."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import glob
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from primetone.errors import ConfigError, FileError, TextError
+from primetone.files import explained
+
+__all__ = ["TEXT_SUFFIXES", "FoundSources", "Source", "find_sources"]
+
+# What is read from a folder without being asked for by name: prose, markup and source code.
+TEXT_SUFFIXES = frozenset(
+    {
+        # prose and markup
+        *(".txt", ".text", ".md", ".markdown", ".rst", ".adoc", ".org", ".tex", ".htm", ".html"),
+        *(".srt", ".log", ".jsonl", ".ndjson"),
+        # source code
+        *(".py", ".pyi", ".rs", ".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".cs", ".java", ".kt"),
+        *(".scala", ".swift", ".go", ".js", ".mjs", ".jsx", ".ts", ".tsx", ".rb", ".php", ".pl"),
+        *(".pm", ".lua", ".r", ".jl", ".hs", ".ml", ".clj", ".ex", ".erl", ".sh", ".bash", ".sql"),
+        ".css",
+    }
+)
+_LINES_OF_JSON = (".jsonl", ".ndjson")
+_COMPRESSIONS: dict[str, Literal["gz", "zst"]] = {".gz": "gz", ".zst": "zst"}
+_UNREADABLE = {
+    **dict.fromkeys((".bz2", ".xz", ".lz4", ".br"), "unpack it first; .gz and .zst are read as is"),
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar"), "unpack the archive first"),
+    **dict.fromkeys((".pdf", ".docx", ".doc", ".odt", ".epub"), "export it as plain text first"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One file to read, or bytes that could be read only once (standard input, a pipe)."""
+
+    path: str
+    layout: Literal["text", "jsonl"] = "text"
+    compression: Literal["", "gz", "zst"] = ""
+    size_bytes: int
+    modified_ns: int = 0
+    held: bytes | None = field(default=None, repr=False)
+
+    def check_unchanged(self) -> None:
+        """A corpus promises the same bytes each time; a file that changed breaks that promise."""
+        if self.held is not None:
+            return
+        with explained(Path(self.path), "read"):
+            status = os.stat(self.path)
+        if (status.st_size, status.st_mtime_ns) != (self.size_bytes, self.modified_ns):
+            raise TextError(
+                f"{self.path} changed while it was in use: expected {self.size_bytes:,} bytes as "
+                f"of the first look, found {status.st_size:,} bytes; start again, and let nothing "
+                "write to it meanwhile"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundSources:
+    """The files that were found, in reading order, and how many in folders were passed over."""
+
+    sources: tuple[Source, ...]
+    num_skipped: int
+
+
+def find_sources(names: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> FoundSources:
+    """Resolve files, folders (recursive, sorted), glob patterns and ``"-"`` to files.
+
+    A file that is named is taken whatever it is called; in a folder only text suffixes are taken,
+    others are counted as skipped, hidden ones are ignored. Errors: FileError for a missing file,
+    TextError for a folder or pattern without text.
+    """
+    if isinstance(names, str | os.PathLike):
+        names = [names]
+    if not names:
+        raise TextError("no text given: expected at least one file, folder, pattern or - (stdin)")
+    found: list[Source] = []
+    num_skipped = 0
+    for given in names:
+        name = os.fspath(given)
+        if name == "-":
+            found.append(_held("<stdin>", _read_stdin()))
+        elif os.path.isdir(name):
+            taken, skipped = _in_folder(name)
+            num_skipped += skipped
+            if not taken:
+                raise TextError(
+                    f"the folder {name} holds no text: expected files such as .txt, .md, .py or "
+                    f".jsonl (also .gz, .zst), found {skipped} other files; a file named one by "
+                    "one is read whatever its suffix"
+                )
+            found += taken
+        elif os.path.exists(name) or not glob.has_magic(name):
+            found.append(_file(name))
+        else:
+            matches = sorted(
+                path for path in glob.glob(name, recursive=True) if os.path.isfile(path)
+            )
+            if not matches:
+                raise TextError(
+                    f"the pattern {name} matches no file (seen from {os.getcwd()}); "
+                    "check the spelling and the folder"
+                )
+            found += map(_file, matches)
+    return FoundSources(sources=tuple(found), num_skipped=num_skipped)
+
+
+def _in_folder(folder: str) -> tuple[list[Source], int]:
+    taken, skipped = [], 0
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    with explained(Path(folder), "read"):
+        for parent, folders, names in os.walk(folder, onerror=refuse):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                path = os.path.join(parent, name)
+                if name.startswith("."):
+                    continue
+                if _suffixes(name)[0] in TEXT_SUFFIXES and os.path.isfile(path):
+                    taken.append(_file(path))
+                else:
+                    skipped += 1
+    return taken, skipped
+
+
+def _file(path: str) -> Source:
+    suffix, packed = _suffixes(path)
+    for outer in (suffix, packed):
+        if outer in _UNREADABLE:
+            raise TextError(f"{path} is not plain text: {outer} is not read; {_UNREADABLE[outer]}")
+    try:
+        with explained(Path(path), "read"):
+            status = os.stat(path)
+    except FileError as error:
+        near = _near_names(path) if error.errno == errno.ENOENT else ""
+        raise FileError(f"{error}{near}", errno=error.errno, filename=path) from None
+    layout: Literal["text", "jsonl"] = "jsonl" if suffix in _LINES_OF_JSON else "text"
+    if not stat.S_ISREG(status.st_mode):
+        if packed:
+            raise ConfigError(f"{path} is a pipe: expected a regular file for {packed}; unpack it")
+        with explained(Path(path), "read"), open(path, "rb") as file:
+            return _held(path, file.read(), layout)
+    return Source(
+        path=path,
+        layout=layout,
+        compression=_COMPRESSIONS.get(packed, ""),
+        size_bytes=status.st_size,
+        modified_ns=status.st_mtime_ns,
+    )
+
+
+def _held(path: str, data: bytes, layout: Literal["text", "jsonl"] = "text") -> Source:
+    return Source(path=path, layout=layout, size_bytes=len(data), held=data)
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None:
+        raise TextError("standard input is closed: expected text on it because of the name -")
+    buffer = getattr(sys.stdin, "buffer", None)
+    return buffer.read() if buffer is not None else sys.stdin.read().encode()
+
+
+def _suffixes(path: str) -> tuple[str, str]:
+    """The suffix that tells the layout, and the one that tells the compression, in lower case."""
+    stem, suffix = os.path.splitext(os.path.basename(path).lower())
+    if suffix in _COMPRESSIONS:
+        return os.path.splitext(stem)[1], suffix
+    return suffix, ""
+
+
+def _near_names(path: str) -> str:
+    try:
+        siblings: Iterator[str] = iter(os.listdir(os.path.dirname(path) or "."))
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(os.path.basename(path), list(siblings), n=1)
+    return f" (there is {near[0]})" if near else ""
