@@ -1,1 +1,69 @@
-"""primetone: raw text to a tokenizer, a packed corpus, a trained transformer and new text."""
+"""primetone: raw text to a tokenizer, a packed corpus, a trained model and new text.
+
+Learning, encoding and packing need NumPy only; training needs the `train` extra. Importing this
+package does nothing but name what it offers; each part is imported when it is first asked for.
+
+>>> tokenizer = primetone.Tokenizer.learn(["the cat", "the hat"], vocab_size=270)
+>>> tokenizer.decode(tokenizer.encode("the hat"))
+'the hat'
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from primetone import errors as errors
+    from primetone._rust_tok import __version__ as __version__
+    from primetone.errors import Error as Error
+    from primetone.recipe import Recipe as Recipe
+    from primetone.recipe import load_recipe as load_recipe
+    from primetone.run import Run as Run
+    from primetone.run import train as train
+    from primetone.text.corpus import Corpus as Corpus
+    from primetone.text.store import TokenStore as TokenStore
+    from primetone.text.store import write_store as write_store
+    from primetone.text.tokenizer import Tokenizer as Tokenizer
+
+_HOMES = {
+    "Corpus": "primetone.text.corpus",
+    "Error": "primetone.errors",
+    "Recipe": "primetone.recipe",
+    "Run": "primetone.run",
+    "TokenStore": "primetone.text.store",
+    "Tokenizer": "primetone.text.tokenizer",
+    "__version__": "primetone._rust_tok",
+    "load_recipe": "primetone.recipe",
+    "train": "primetone.run",
+    "write_store": "primetone.text.store",
+}
+
+__all__ = [
+    "Corpus",
+    "Error",
+    "Recipe",
+    "Run",
+    "TokenStore",
+    "Tokenizer",
+    "__version__",
+    "errors",
+    "load_recipe",
+    "train",
+    "write_store",
+]
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name == "errors":
+        return importlib.import_module("primetone.errors")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'primetone' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

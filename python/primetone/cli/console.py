@@ -1,0 +1,116 @@
+"""What every verb prints with: results to stdout, progress to a terminal, readable sizes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+REDRAW_SECONDS = 0.1
+
+
+class UsageError(Exception):
+    """The words on the command line do not fit together; ends with exit code 2."""
+
+
+def refuse_unknown_option(_type: Any, value: Any) -> None:
+    """`-` is standard input; any other word with a dash is an option we do not have."""
+    if isinstance(value, str) and value.startswith("-") and value != "-":
+        raise ValueError(f"Unknown option: {value}.")
+
+
+Texts = Annotated[str, Parameter(allow_leading_hyphen=True, validator=refuse_unknown_option)]
+"""A file, folder or glob on the command line, or - for standard input."""
+
+
+def require_texts(texts: Sequence[str]) -> list[str]:
+    """The texts given, at least one."""
+    if not texts:
+        raise UsageError("expected at least one text: a file, folder or glob, or - for stdin")
+    return list(texts)
+
+
+def print_json(tree: Any) -> None:
+    """One JSON object on stdout, floats in full."""
+    print(json.dumps(tree, indent=2, ensure_ascii=False))
+
+
+def print_table(rows: Iterable[Sequence[str]], *, indent: int = 0) -> None:
+    """Left-aligned columns, two spaces apart."""
+    lines = [list(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print((" " * indent + "  ".join(cells)).rstrip())
+
+
+def size_words(num_bytes: float) -> str:
+    """1536 -> "1.5 kB", in powers of ten."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if num_bytes < 1000 or unit == "GB":
+            break
+        num_bytes /= 1000
+    return f"{num_bytes:,.0f} {unit}" if unit == "bytes" else f"{num_bytes:,.1f} {unit}"
+
+
+def duration_words(seconds: float) -> str:
+    """Seconds as "0.4 s", "59 s", "3 min 20 s" or "2 h 05 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 100:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+class Progress:
+    """One line on a terminal's stderr that is redrawn and gone at the end; silent anywhere else."""
+
+    def __init__(self) -> None:
+        is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._draws = is_terminal
+        self._drawn_at = 0.0
+        self._is_shown = False
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.clear()
+
+    def show(self, text: str) -> None:
+        """Replace the line, at most ten times a second."""
+        now = time.monotonic()
+        if not self._draws or now - self._drawn_at < REDRAW_SECONDS:
+            return
+        self._drawn_at = now
+        self._is_shown = True
+        width = shutil.get_terminal_size().columns - 1
+        sys.stderr.write(f"\r\x1b[K{text[:width]}")
+        sys.stderr.flush()
+
+    def stage(self, stage: str, done: int, total: int) -> None:
+        """The progress function that learning and encoding call."""
+        share = f" {100 * done / total:3.0f} %" if total else ""
+        self.show(f"{stage}{share}")
+
+    def clear(self) -> None:
+        """Take the line away, so that other text can follow."""
+        if self._is_shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._is_shown = False

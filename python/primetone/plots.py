@@ -1,0 +1,184 @@
+"""The curves of a run as PNG and SVG, drawn from metrics.jsonl alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from primetone.errors import MissingExtraError, RunError
+from primetone.files import explained, write_atomically
+from primetone.training.metrics import read_metrics
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+METRICS = "metrics.jsonl"
+SMOOTHING = 0.9
+INK, QUIET, TRAIN, VALIDATION = "#222222", "#bbbbbb", "#2a6f97", "#d1495b"
+
+
+class Panel(NamedTuple):
+    """One picture: its file name, title and y axis, and which values of which lines it shows."""
+
+    name: str
+    title: str
+    unit: str
+    curves: tuple[tuple[str, str, str, str], ...]
+    """(event, key, label, colour) of each curve."""
+    scale: str = "linear"
+
+
+PANELS = (
+    Panel(
+        "loss",
+        "Loss",
+        "nats per token",
+        (
+            ("train", "loss", "training", TRAIN),
+            ("evaluate", "nats_per_token", "validation", VALIDATION),
+        ),
+    ),
+    Panel(
+        "bits_per_byte",
+        "Bits per byte on the validation text",
+        "bits per byte",
+        (("evaluate", "bits_per_byte", "validation", VALIDATION),),
+    ),
+    Panel(
+        "learning_rate",
+        "Learning rate",
+        "factor or rate",
+        (("train", "learning_rate", "learning rate", TRAIN),),
+    ),
+    Panel(
+        "gradient_norm",
+        "Gradient norm before clipping",
+        "Euclidean norm",
+        (("train", "gradient_norm", "gradient norm", TRAIN),),
+        "log",
+    ),
+    Panel(
+        "throughput",
+        "Training speed",
+        "tokens per second",
+        (("train", "tokens_per_second", "training", TRAIN),),
+    ),
+)
+
+
+def plot_run(run: str | Path, out: str | Path | None = None) -> list[Path]:
+    """Draw every curve that the run's metrics hold; the paths written, PNG and SVG of each.
+
+    `out` is the folder for them, the run's plots/ by default. `overview` has all in one picture.
+    """
+    folder = Path(run)
+    lines = _read_lines(folder)
+    panels = [panel for panel in PANELS if _has_points(panel, lines)]
+    if not panels:
+        raise RunError(
+            f"{folder / METRICS} has no measurements yet: expected at least one logged step; "
+            "train longer, or set train.log_every lower"
+        )
+    target = folder / "plots" if out is None else Path(out)
+    with explained(target, "create"):
+        target.mkdir(parents=True, exist_ok=True)
+    title = folder.resolve().name
+    written = _save(target / "overview", panels, lines, title=title)
+    for panel in panels:
+        written += _save(target / panel.name, [panel], lines, title=title)
+    return written
+
+
+def _read_lines(folder: Path) -> list[dict[str, Any]]:
+    path = folder / METRICS
+    if not path.is_file():
+        raise RunError(
+            f"{folder} has no {METRICS}: expected a run directory with a trained step; "
+            "check the path, or train first"
+        )
+    return list(read_metrics(path))
+
+
+def _points(
+    lines: Sequence[Mapping[str, Any]], event: str, key: str
+) -> tuple[list[int], list[float]]:
+    found = [
+        (line["step"], line[key])
+        for line in lines
+        if line.get("event") == event and isinstance(line.get(key), int | float)
+    ]
+    return [step for step, _ in found], [value for _, value in found]
+
+
+def _has_points(panel: Panel, lines: Sequence[Mapping[str, Any]]) -> bool:
+    return any(_points(lines, event, key)[0] for event, key, _, _ in panel.curves)
+
+
+def _save(
+    stem: Path, panels: Sequence[Panel], lines: Sequence[Mapping[str, Any]], *, title: str
+) -> list[Path]:
+    """One picture with these panels, as stem.png and stem.svg."""
+    import io
+
+    Figure = _figure_class()
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(6.4 * columns, 3.8 * rows), layout="constrained")
+    for number, panel in enumerate(panels, start=1):
+        _draw(figure.add_subplot(rows, columns, number), panel, lines)
+    figure.suptitle(title, color=INK, fontsize=13)
+    written = []
+    for kind in ("png", "svg"):
+        buffer = io.BytesIO()
+        # Without a date the same metrics give the same file.
+        metadata = {"Date": None} if kind == "svg" else {"Software": None}
+        figure.savefig(buffer, format=kind, dpi=144, metadata=metadata)
+        path = stem.with_suffix(f".{kind}")
+        write_atomically(path, buffer.getvalue())
+        written.append(path)
+    return written
+
+
+def _draw(axes: Axes, panel: Panel, lines: Sequence[Mapping[str, Any]]) -> None:
+    for event, key, label, colour in panel.curves:
+        steps, values = _points(lines, event, key)
+        if not steps:
+            continue
+        if event == "train" and len(values) > 40:
+            axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
+            axes.plot(steps, smooth(values), color=colour, label=f"{label} (smoothed)")
+        else:
+            marker = "o" if len(values) <= 40 else ""
+            axes.plot(steps, values, color=colour, label=label, marker=marker, markersize=3.5)
+    axes.set_title(panel.title, color=INK, fontsize=11)
+    axes.set_xlabel("optimiser steps")
+    axes.set_ylabel(panel.unit)
+    axes.set_yscale(panel.scale)
+    axes.grid(color=QUIET, alpha=0.4, linewidth=0.6)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    if len(panel.curves) > 1:
+        axes.legend(frameon=False)
+
+
+def smooth(values: Sequence[float]) -> list[float]:
+    """An exponential moving average that starts unbiased."""
+    mean, weight, result = 0.0, 0.0, []
+    for value in values:
+        mean = SMOOTHING * mean + (1 - SMOOTHING) * value
+        weight = SMOOTHING * weight + (1 - SMOOTHING)
+        result.append(mean / weight)
+    return result
+
+
+def _figure_class() -> Callable[..., Any]:
+    """Matplotlib's figure without pyplot: no window, no global state."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: F401
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError(
+            "drawing plots needs matplotlib, which is not installed: pip install 'primetone[plot]'"
+        ) from error
+    return Figure
