@@ -1,0 +1,100 @@
+"""How well a model predicts a stream of tokens, every position scored once.
+
+Letters: B windows scored together, T time, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from primetone.contracts import Window
+from primetone.errors import TextError
+
+TOKENS_PER_PASS = 8_192
+
+
+class Placement(Protocol):
+    """What scoring needs of a runtime: where arrays go and in which precision to compute."""
+
+    def place(self, array: np.ndarray) -> Tensor: ...
+
+    def autocast(self) -> AbstractContextManager[object]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """Total surprise in nats over `num_tokens` predictions."""
+
+    nats: float
+    num_tokens: int
+
+    @property
+    def nats_per_token(self) -> float:
+        return self.nats / self.num_tokens
+
+    def bits_per_byte(self, num_bytes: int) -> float:
+        """`num_bytes`: length of the text that the scored tokens stand for."""
+        return self.nats / (math.log(2.0) * num_bytes)
+
+
+@torch.inference_mode()
+def score(
+    model: nn.Module,
+    ids: np.ndarray,
+    *,
+    window: Window,
+    runtime: Placement,
+    stride: int | None = None,
+) -> Score:
+    """The surprise of `ids[1:]`, each token given those before it in its window.
+
+    Windows overlap: they advance by `stride` (half a window by default) and all but the first
+    score only their last part, so that a token is scored once and, but at the very start, with at
+    least `length - stride` tokens before it. Sums are in float64. Cost: length / stride passes.
+    """
+    num_predictions = len(ids) - window.shift
+    if num_predictions < 1:
+        raise TextError(
+            f"expected at least {window.shift + 1} tokens to score, found {len(ids)}: give more text"
+        )
+    length = min(window.length, num_predictions)
+    stride = min(stride or max(1, window.length // 2), length)
+    starts, first_scored = _plan(num_predictions, length=length, stride=stride)
+    was_training = model.training
+    model.eval()
+    nats = 0.0
+    per_pass = max(1, TOKENS_PER_PASS // length)
+    for at in range(0, len(starts), per_pass):
+        starts_B = starts[at : at + per_pass]
+        picked = starts_B[:, None] + np.arange(length + window.shift)
+        placed = runtime.place(ids[picked].astype(np.int64))
+        mask_BT = np.arange(length) >= first_scored[at : at + per_pass, None]
+        with runtime.autocast():
+            logits_BTV = model(placed[:, :length])
+        nats_BT = F.cross_entropy(
+            logits_BTV.flatten(0, 1).float(),
+            placed[:, window.shift :].flatten(),
+            reduction="none",
+        ).view(len(starts_B), length)
+        nats += float(nats_BT.cpu().double()[torch.from_numpy(mask_BT)].sum())
+    model.train(was_training)
+    return Score(nats=nats, num_tokens=num_predictions)
+
+
+def _plan(num_predictions: int, *, length: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where windows start, and from which of its positions each one scores.
+
+    The last window is moved back to end with the stream, and scores what is left.
+    """
+    starts = np.arange(0, max(1, num_predictions - length + stride), stride, dtype=np.int64)
+    starts = np.minimum(starts, num_predictions - length)
+    ends_before = np.concatenate(([0], starts[:-1] + length))
+    return starts, ends_before - starts

@@ -1,0 +1,150 @@
+"""Checkpoints: folders of safetensors and JSON that are complete or absent, never half.
+
+`step_N/` holds `model.safetensors`, `optimizer.safetensors` (absent where there is no state),
+`state.json` and `manifest.json`. The file `latest` names the newest one and moves only after that
+folder is durable; older folders go after that.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from primetone.errors import FormatError, RunError
+from primetone.files import (
+    DirectoryCommit,
+    read_json,
+    verify_manifest,
+    write_atomically,
+    write_json,
+)
+
+MODEL = "model.safetensors"
+OPTIMIZER = "optimizer.safetensors"
+STATE = "state.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """Everything that a run needs to go on: tensors by name, and plain JSON values."""
+
+    step: int
+    model: Mapping[str, Tensor]
+    optimizer: Mapping[str, Tensor] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
+@final
+class CheckpointStore:
+    """The checkpoints of one run, under `folder`; the newest `keep` stay."""
+
+    def __init__(self, folder: str | Path, *, keep: int = 2) -> None:
+        self.folder = Path(folder)
+        self.keep = keep
+
+    def save(self, checkpoint: Checkpoint) -> Path:
+        """Write a checkpoint, move `latest` to it, remove the oldest.
+
+        Errors: FileError (a full disk, ...); the checkpoints of before are then untouched.
+        """
+        target = self.path(checkpoint.step)
+        with DirectoryCommit(target, overwrite=True) as temporary:
+            _write_tensors(temporary / MODEL, checkpoint.model)
+            if checkpoint.optimizer:
+                _write_tensors(temporary / OPTIMIZER, checkpoint.optimizer)
+            write_json(temporary / STATE, {**checkpoint.state, "step": checkpoint.step})
+        write_atomically(self.folder / "latest", f"{target.name}\n".encode())
+        for step in self.steps()[: -self.keep]:
+            if step != checkpoint.step:
+                self._remove(step)
+        return target
+
+    def path(self, step: int) -> Path:
+        """Where the checkpoint of that step is or would be."""
+        return self.folder / f"step_{step}"
+
+    def steps(self) -> list[int]:
+        """The steps of all complete checkpoints, in order."""
+        names = [path.name for path in self.folder.glob("step_*") if path.is_dir()]
+        return sorted(int(name[5:]) for name in names if name[5:].isdecimal())
+
+    def latest(self) -> int | None:
+        """The step that `latest` names; None before the first checkpoint."""
+        try:
+            name = (self.folder / "latest").read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+        step = name.removeprefix("step_")
+        if not step.isdecimal() or not self.path(int(step)).is_dir():
+            there = ", ".join(str(step) for step in self.steps()) or "none"
+            raise RunError(
+                f"expected {self.folder / 'latest'} to name a checkpoint beside it, found {name!r}; "
+                f"the steps there are: {there}. Write the name of one into that file, such as step_100"
+            )
+        return int(step)
+
+    def load(self, step: int) -> Checkpoint:
+        """Read a checkpoint onto the CPU, after checking every file against its manifest.
+
+        Errors: RunError if there is none of that step, FormatError if it is damaged.
+        """
+        folder = self._existing(step)
+        verify_manifest(folder)
+        state = read_json(folder / STATE)
+        if not isinstance(state, dict) or state.get("step") != step:
+            raise FormatError(
+                f"{folder / STATE}: expected the state of step {step}, found another: "
+                "restore the folder from a copy"
+            )
+        has_optimizer = (folder / OPTIMIZER).exists()
+        return Checkpoint(
+            step=step,
+            model=_read_tensors(folder / MODEL),
+            optimizer=_read_tensors(folder / OPTIMIZER) if has_optimizer else {},
+            state=state,
+        )
+
+    def load_model(self, step: int) -> dict[str, Tensor]:
+        """The model's tensors alone, checked in the same way."""
+        folder = self._existing(step)
+        verify_manifest(folder, skip=(OPTIMIZER,))
+        return _read_tensors(folder / MODEL)
+
+    def _existing(self, step: int) -> Path:
+        folder = self.path(step)
+        if not folder.is_dir():
+            there = ", ".join(str(step) for step in self.steps()) or "none"
+            raise RunError(
+                f"expected a checkpoint of step {step} in {self.folder}, found steps: {there}"
+            )
+        return folder
+
+    def _remove(self, step: int) -> None:
+        """Rename first: a removal that is cut short must not leave half a checkpoint."""
+        folder = self.path(step)
+        doomed = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+        folder.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, safetensors.torch.save(on_cpu))
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
+        raise FormatError(
+            f"{path}: expected a safetensors file, found a damaged one ({error}): restore it from "
+            "a copy or use an earlier checkpoint"
+        ) from error

@@ -1,0 +1,314 @@
+"""The training loop: it runs phases to the end and knows no family.
+
+Everything that changes a run is visible here in order: the step, then evaluate, sample and save.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, final
+
+import torch
+from torch import Tensor, nn
+
+from primetone.config import option
+from primetone.contracts import Batch, Phase
+from primetone.errors import Error, FormatError
+from primetone.training.checkpoint import Checkpoint, CheckpointStore
+from primetone.training.loader import Loader
+from primetone.training.metrics import MetricsLog
+from primetone.training.optim import OptimizerConfig, PhaseOptimizer, clip_gradients
+from primetone.training.runtime import Compile, Device, Precision, Runtime
+from primetone.training.schedule import ScheduleConfig, learning_rate_factor
+from primetone.training.stopping import StopRequest, raise_stop
+
+Report: TypeAlias = Callable[[Mapping[str, Any]], None]
+"""Receives every line as it is logged; `event` says which kind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How long to train, on how much at once, and what happens how often (0: only at the end)."""
+
+    steps: int = option(1000, "optimiser steps at most", minimum=0)
+    max_seconds: float | None = option(
+        None, "stop after this much time; the schedule then follows the clock too", above=0.0
+    )
+    batch_size: int = option(16, "windows in a micro-batch", minimum=1)
+    accumulate: int = option(1, "micro-batches in a step", minimum=1)
+    seed: int = option(0, "seed of weights, order of windows and dropout", minimum=0)
+    clip_norm: float = option(1.0, "limit of the joint gradient norm; 0 is none", minimum=0.0)
+    log_every: int = option(10, "steps between lines of metrics.jsonl", minimum=1)
+    eval_every: int = option(250, "steps between evaluations; 0 only at the end", minimum=0)
+    sample_every: int = option(0, "steps between samples; 0 only at the end", minimum=0)
+    save_every: int = option(250, "steps between checkpoints; 0 only at the end", minimum=0)
+    keep_checkpoints: int = option(2, "newest checkpoints that stay", minimum=1)
+    eval_tokens: int = option(
+        65_536, "validation tokens scored by an evaluation while training; 0 scores all", minimum=0
+    )
+    device: Device = option("auto", "where to compute")
+    precision: Precision = option("auto", "of the forward pass; auto is bfloat16 on CUDA")
+    compile: Compile = option("auto", "compile the model; auto does on CUDA")
+    threads: int | None = option(None, "CPU threads of torch; all cores when not set", minimum=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainResult:
+    """Where training ended."""
+
+    step: int
+    tokens: int
+    elapsed_seconds: float
+    ended_by: Literal["steps", "clock"]
+
+
+@final
+class Trainer:
+    """Trains `model` by its phases; `evaluate` gives numbers for the log, `sample` a text.
+
+    Exact: a run that was killed and resumed has the weights, bit for bit, of one that was not, as
+    long as steps end it and not the clock. Dropout needs no stored state: torch's generators are
+    seeded anew for every (seed, step, phase, micro-batch).
+    """
+
+    def __init__(
+        self,
+        *,
+        model: nn.Module,
+        phases: Sequence[Phase],
+        loader: Loader,
+        runtime: Runtime,
+        train: TrainConfig,
+        optimizer: OptimizerConfig,
+        schedule: ScheduleConfig,
+        metrics: MetricsLog,
+        checkpoints: CheckpointStore,
+        evaluate: Callable[[], Mapping[str, Any]] | None = None,
+        sample: Callable[[int], str] | None = None,
+        report: Report | None = None,
+    ) -> None:
+        self.model = model.to(runtime.device)
+        self.phases = tuple(phases)
+        self.loader = loader
+        self.runtime = runtime
+        self.train = train
+        self.schedule = schedule
+        self.metrics = metrics
+        self.checkpoints = checkpoints
+        self.evaluate = evaluate
+        self.sample = sample
+        self.report = report
+        self.optimizers = {phase.name: PhaseOptimizer(phase, optimizer) for phase in self.phases}
+        self.callables = {phase.name: runtime.wrap(phase.module) for phase in self.phases}
+        self.full_rate = optimizer.learning_rate
+        self.step = 0
+        """Steps done."""
+        self.batches_drawn = 0
+        self.tokens = 0
+        self.elapsed_seconds = 0.0
+        self._pending: list[dict[str, Tensor]] = []
+        self._pending_tokens = 0
+        self._pending_seconds = 0.0
+
+    def fit(self, *, resume: bool = False) -> TrainResult:
+        """Train to the end, from the latest checkpoint if `resume` and there is one.
+
+        Called again after an error, it goes on from where the trainer stands. Ctrl-C or SIGTERM:
+        the step is finished and saved, then KeyboardInterrupt or SystemExit(143) follows.
+        """
+        if resume and (latest := self.checkpoints.latest()) is not None:
+            self.load(self.checkpoints.load(latest))
+        ended_by: Literal["steps", "clock"] = "steps"
+        started = time.monotonic() - self.elapsed_seconds
+        is_first, is_last = True, self.step >= self.train.steps
+        with StopRequest() as stop:
+            try:
+                while not is_last:
+                    before = time.monotonic()
+                    self._take_step()
+                    now = time.monotonic()
+                    self.elapsed_seconds = now - started
+                    self._pending_seconds += now - before
+                    if is_first:
+                        # What is alive now stays alive: later collections need not look at it.
+                        gc.collect()
+                        gc.freeze()
+                        is_first = False
+                    is_last = self.step >= self.train.steps
+                    if self.train.max_seconds and self.elapsed_seconds >= self.train.max_seconds:
+                        is_last, ended_by = True, "clock"
+                    ends_here = is_last or stop.signal is not None
+                    if self._is_due(self.train.log_every) or ends_here:
+                        self._log()
+                    if stop.signal is None and (self._is_due(self.train.eval_every) or is_last):
+                        self._evaluate()
+                    if stop.signal is None and (self._is_due(self.train.sample_every) or is_last):
+                        self._sample()
+                    if self._is_due(self.train.save_every) or ends_here or stop.signal is not None:
+                        self.save()
+                    if stop.signal is not None:
+                        raise_stop(stop.signal)
+            finally:
+                gc.unfreeze()
+        return TrainResult(
+            step=self.step,
+            tokens=self.tokens,
+            elapsed_seconds=self.elapsed_seconds,
+            ended_by=ended_by,
+        )
+
+    def save(self) -> None:
+        """Write a checkpoint of this moment. Errors: FileError; older checkpoints stay."""
+        if self._pending:
+            self._log()
+        optimizer = {
+            f"{name}/{key}": tensor
+            for name, part in self.optimizers.items()
+            for key, tensor in part.tensors().items()
+        }
+        state = {
+            "batches_drawn": self.batches_drawn,
+            "tokens": self.tokens,
+            "elapsed_seconds": self.elapsed_seconds,
+        }
+        path = self.checkpoints.save(
+            Checkpoint(
+                step=self.step, model=self.model.state_dict(), optimizer=optimizer, state=state
+            )
+        )
+        self._tell({"event": "save", "step": self.step, "path": str(path)})
+
+    def load(self, checkpoint: Checkpoint) -> None:
+        """Become what the checkpoint was; metrics after its step are dropped.
+
+        Errors: FormatError if it is of another model.
+        """
+        try:
+            self.model.load_state_dict(checkpoint.model)
+        except RuntimeError as error:
+            raise FormatError(
+                f"the checkpoint of step {checkpoint.step} does not fit this model: {error}. "
+                "Resume with the recipe it was trained with"
+            ) from error
+        for name, part in self.optimizers.items():
+            start = f"{name}/"
+            part.load(
+                {k[len(start) :]: t for k, t in checkpoint.optimizer.items() if k.startswith(start)}
+            )
+        self.step = checkpoint.step
+        self.batches_drawn = int(checkpoint.state["batches_drawn"])
+        self.tokens = int(checkpoint.state["tokens"])
+        self.elapsed_seconds = float(checkpoint.state["elapsed_seconds"])
+        self._pending.clear()
+        self.metrics.keep_until(self.step)
+
+    def _take_step(self) -> None:
+        factor = self._rate_factor()
+        record: dict[str, Tensor] = {}
+        self.model.train()
+        for phase in self.phases:
+            if len(self.phases) > 1:
+                for other in self.phases:
+                    other.module.requires_grad_(other is phase)
+            for repeat in range(phase.repeats):
+                record |= self._run_phase(phase, repeat, factor)
+        self.step += 1
+        self._pending.append(record)
+
+    def _run_phase(self, phase: Phase, repeat: int, factor: float) -> dict[str, Tensor]:
+        """Forward and backward over the micro-batches of a step, clip, update.
+
+        Every sum is divided by the number of predictions in the whole step, on all ranks: unequal
+        micro-batches then weigh what they hold.
+        """
+        batches = self._draw(self.train.accumulate)
+        weight = self.runtime.sum_over_ranks(sum(batch.weight for batch in batches))
+        optimizer, module = self.optimizers[phase.name], self.callables[phase.name]
+        sums: dict[str, Tensor] = {}
+        for number, batch in enumerate(batches):
+            self.runtime.seed(self.train.seed, self.step, phase.name, repeat, number)
+            with self.runtime.autocast():
+                loss = phase.loss(module, batch)
+            mean = loss.total / weight
+            mean.backward()
+            _add(sums, "loss", mean.detach())
+            for name, total in loss.metrics.items():
+                _add(sums, name, total.detach() / weight)
+        sums["gradient_norm"] = clip_gradients(optimizer.parameters, self.train.clip_norm)
+        optimizer.step(factor)
+        optimizer.zero_grad()
+        self.tokens += weight
+        self._pending_tokens += weight
+        if len(self.phases) == 1:
+            return sums
+        return {f"{phase.name}_{name}": value for name, value in sums.items()}
+
+    def _draw(self, count: int) -> list[Batch]:
+        batches = [self.loader.batch(self.batches_drawn + number) for number in range(count)]
+        self.batches_drawn += count
+        return batches
+
+    def _rate_factor(self) -> float:
+        progress = self.step / self.train.steps
+        if self.train.max_seconds:
+            progress = max(progress, self.elapsed_seconds / self.train.max_seconds)
+        return learning_rate_factor(self.schedule, step=self.step, progress=progress)
+
+    def _is_due(self, every: int) -> bool:
+        return every > 0 and self.step % every == 0
+
+    def _log(self) -> None:
+        """One line for the steps since the last; the only place that waits for the device."""
+        before = time.monotonic()
+        columns = {
+            name: torch.stack([record[name] for record in self._pending]).tolist()
+            for name in self._pending[-1]
+        }
+        self._pending_seconds += time.monotonic() - before
+        for name, values in columns.items():
+            self._require_finite(name, values)
+        tokens, seconds = self._pending_tokens, self._pending_seconds
+        self._pending.clear()
+        self._pending_tokens, self._pending_seconds = 0, 0.0
+        values = {
+            "tokens": self.tokens,
+            "elapsed_seconds": round(self.elapsed_seconds, 3),
+            **{name: sum(column) / len(column) for name, column in columns.items()},
+            "learning_rate": self.full_rate * self._rate_factor(),
+            "tokens_per_second": round(tokens / max(seconds, 1e-9), 1),
+        }
+        self._tell(self.metrics.write("train", self.step, values))
+
+    def _require_finite(self, name: str, values: list[float]) -> None:
+        first = self.step - len(values) + 1
+        for step, value in enumerate(values, start=first):
+            if not torch.isfinite(torch.tensor(value)):
+                raise Error(
+                    f"training diverged: expected a finite {name} at step {step}, found {value}. "
+                    "Lower optimizer.learning_rate (or muon_learning_rate), raise "
+                    "schedule.warmup_steps or lower train.clip_norm, then start again; the last "
+                    "checkpoint is from before"
+                )
+
+    def _evaluate(self) -> None:
+        if self.evaluate is None:
+            return
+        self.model.eval()
+        self._tell(self.metrics.write("evaluate", self.step, self.evaluate()))
+
+    def _sample(self) -> None:
+        if self.sample is None:
+            return
+        self.model.eval()
+        self._tell({"event": "sample", "step": self.step, "text": self.sample(self.step)})
+
+    def _tell(self, line: Mapping[str, Any]) -> None:
+        if self.report is not None:
+            self.report(line)
+
+
+def _add(sums: dict[str, Tensor], name: str, value: Tensor) -> None:
+    sums[name] = sums[name] + value if name in sums else value
