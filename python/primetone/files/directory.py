@@ -69,11 +69,22 @@ class DirectoryCommit:
                     self._commit()
             elif _is_foreign_disk_failure(error):
                 raise file_error(error, self.target, "write") from error
+            elif isinstance(error, FileError) and str(self._folder) in str(error):
+                raise self._under_its_name(error) from error
         finally:
             # After a commit the temporary name is gone and there is nothing left to remove.
             shutil.rmtree(self._folder, ignore_errors=True)
             close_quietly(self._lock)
             self._lock = -1
+
+    def _under_its_name(self, error: FileError) -> FileError:
+        """The same error, naming the directory that the user asked for, not the temporary one."""
+        temporary, target = str(self._folder), str(self.target)
+        return FileError(
+            str(error).replace(temporary, target),
+            errno=error.errno,
+            filename=str(error.filename or "").replace(temporary, target) or None,
+        )
 
     def _commit(self) -> None:
         files = sorted(_files_below(self._folder))

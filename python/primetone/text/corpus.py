@@ -101,7 +101,7 @@ class Corpus:
 
     @property
     def fingerprint(self) -> str:
-        """32 hexadecimal digits of a blake3 over lengths and contents in order; names do not count."""
+        """32 hexadecimal digits of a blake3 over lengths and contents in order, without names."""
         return self._measure().fingerprint
 
     @property
