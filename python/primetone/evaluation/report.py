@@ -78,7 +78,7 @@ class Evaluation:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def table(self) -> str:
-        """An aligned table: the model's figures, then all contenders in bits per byte, best first."""
+        """An aligned table: the model's figures, then all contenders, best first."""
         figures = [
             ("nats per token", f"{self.nats_per_token:.4f}"),
             ("perplexity per token", f"{self.perplexity:,.2f}"),
