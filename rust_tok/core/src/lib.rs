@@ -1,4 +1,23 @@
+//! Byte-level BPE without Python: split text into pieces, learn merges, encode and decode.
+//!
+//! Every fast path here has a slow, obvious twin in the tests and must equal it.
+
+pub mod compressed;
 pub mod control;
+pub mod count;
+pub mod digest;
+pub mod encode;
 pub mod error;
+pub mod format;
+pub mod learn;
+mod parallel;
 pub mod split;
+pub mod tokenizer;
+pub mod vocab;
+
 pub use error::{Error, Result};
+pub use split::Splitter;
+pub use tokenizer::Tokenizer;
+
+/// The version of this crate.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -50,7 +50,7 @@ fn schemes() -> &'static [(Splitter, Regex)] {
 #[test]
 fn exhaustive_short_strings() {
     for (splitter, regex) in schemes() {
-        for len in 1..=3_u32 {
+        for len in 1..=4_u32 {
             for number in 0..REPRESENTATIVES.len().pow(len) {
                 let mut rest = number;
                 let text: String = (0..len)

@@ -17,7 +17,8 @@ pub use classes::{UNICODE_VERSION, class_of};
 pub use cut::safe_cuts;
 pub use schemes::Scheme;
 
-use crate::error::Result;
+use std::result::Result;
+
 use pattern::CustomPattern;
 
 /// A way to cut text into pieces.
@@ -41,7 +42,7 @@ impl Splitter {
     ///
     /// # Errors
     /// [`crate::Error::Pattern`] for a pattern that the linear-time engine does not take.
-    pub fn pattern(pattern: &str) -> Result<Self> {
+    pub fn pattern(pattern: &str) -> crate::Result<Self> {
         match Scheme::of_pattern(pattern) {
             Some(scheme) => Ok(Self::scheme(scheme)),
             None => CustomPattern::new(pattern).map(|custom| Self(Kind::Custom(custom))),
@@ -64,27 +65,43 @@ impl Splitter {
         }
     }
 
-    /// Call `visit` with each piece of `text`, in order.
+    /// Call `visit` with each piece of `text`, in order, until it fails.
+    ///
+    /// # Errors
+    /// Whatever `visit` returns.
     ///
     /// # Complexity
     /// O(n) for the schemes; for a custom pattern O(n) a match, as the regex engine promises.
     #[inline]
-    pub fn for_each_piece<'t>(&self, text: &'t [u8], mut visit: impl FnMut(&'t [u8])) {
+    pub fn try_for_each_piece<'t, E>(
+        &self,
+        text: &'t [u8],
+        visit: impl FnMut(&'t [u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         match &self.0 {
-            Kind::Scheme(scheme) => scheme.for_each_piece(text, visit),
-            Kind::Custom(custom) => custom.for_each_piece(text, &mut visit),
+            Kind::Scheme(scheme) => scheme.try_for_each_piece(text, visit),
+            Kind::Custom(custom) => custom.try_for_each_piece(text, visit),
         }
     }
 
     /// The pieces of `text`, in order.
     pub fn pieces<'t>(&self, text: &'t [u8]) -> Vec<&'t [u8]> {
         let mut pieces = Vec::new();
-        self.for_each_piece(text, |piece| pieces.push(piece));
+        let Ok(()) = self.try_for_each_piece(text, |piece| {
+            pieces.push(piece);
+            Ok::<(), std::convert::Infallible>(())
+        });
         pieces
     }
 
-    /// Whether a long text may be cut at [`safe_cuts`] without changing its pieces.
-    pub fn has_safe_cuts(&self) -> bool {
-        matches!(&self.0, Kind::Scheme(scheme) if *scheme != Scheme::None)
+    /// `text` in runs of about `unit_bytes` that can be split each by itself; one run where the
+    /// splitter has no safe place to cut.
+    pub fn units<'t>(&self, text: &'t [u8], unit_bytes: usize) -> Vec<&'t [u8]> {
+        match &self.0 {
+            Kind::Scheme(scheme) if *scheme != Scheme::None => {
+                safe_cuts(text, text.len() / unit_bytes + 1)
+            }
+            _ => vec![text],
+        }
     }
 }

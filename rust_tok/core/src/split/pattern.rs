@@ -49,21 +49,20 @@ impl CustomPattern {
         &self.text
     }
 
-    pub(super) fn for_each_piece<'t>(&self, text: &'t [u8], visit: &mut impl FnMut(&'t [u8])) {
+    pub(super) fn try_for_each_piece<'t, E>(
+        &self,
+        text: &'t [u8],
+        mut visit: impl FnMut(&'t [u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
         let mut end = 0;
-        for found in self.regex.find_iter(text) {
-            if found.is_empty() {
-                continue;
-            }
+        for found in self.regex.find_iter(text).filter(|found| !found.is_empty()) {
             if found.start() > end {
-                visit(&text[end..found.start()]);
+                visit(&text[end..found.start()])?;
             }
-            visit(&text[found.range()]);
+            visit(&text[found.range()])?;
             end = found.end();
         }
-        if end < text.len() {
-            visit(&text[end..]);
-        }
+        if end < text.len() { visit(&text[end..]) } else { Ok(()) }
     }
 }
 
@@ -134,9 +133,8 @@ mod tests {
 
     #[test]
     fn unmatched_text_and_broken_bytes_become_pieces() {
-        let custom = CustomPattern::new(r"\w+").unwrap();
-        let mut pieces = Vec::new();
-        custom.for_each_piece(b"ab -- cd\xff\xfe e", &mut |piece| pieces.push(piece));
+        let splitter = crate::Splitter::pattern(r"\w+").unwrap();
+        let pieces = splitter.pieces(b"ab -- cd\xff\xfe e");
         let expected: [&[u8]; 5] = [b"ab", b" -- ", b"cd", b"\xff\xfe ", b"e"];
         assert_eq!(pieces, expected);
     }

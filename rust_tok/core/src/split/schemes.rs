@@ -146,9 +146,13 @@ impl Scheme {
         own.or_else(|| ALIASES.iter().find(|(alias, _)| *alias == pattern).map(|(_, s)| *s))
     }
 
-    /// Call `visit` with each piece of `text`, in order.
+    /// Call `visit` with each piece of `text`, in order, until it fails.
     #[inline]
-    pub(super) fn for_each_piece<'t>(self, text: &'t [u8], visit: impl FnMut(&'t [u8])) {
+    pub(super) fn try_for_each_piece<'t, E>(
+        self,
+        text: &'t [u8],
+        visit: impl FnMut(&'t [u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         // one copy of the walk per scheme, so that the rules fold into it
         match self {
             Self::Gpt2 => walk(text, |at| piece_end(&GPT2, text, at), visit),
@@ -162,13 +166,18 @@ impl Scheme {
 }
 
 #[inline(always)]
-fn walk<'t>(text: &'t [u8], end_of: impl Fn(usize) -> usize, mut visit: impl FnMut(&'t [u8])) {
+fn walk<'t, E>(
+    text: &'t [u8],
+    end_of: impl Fn(usize) -> usize,
+    mut visit: impl FnMut(&'t [u8]) -> Result<(), E>,
+) -> Result<(), E> {
     let mut start = 0;
     while start < text.len() {
         let end = end_of(start);
-        visit(&text[start..end]);
+        visit(&text[start..end])?;
         start = end;
     }
+    Ok(())
 }
 
 /// The end of the piece that starts at `start < text.len()`.

@@ -1,0 +1,72 @@
+//! A character-level model: one id a character of a frozen alphabet.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::error::{Error, Result};
+
+const NONE: u32 = u32::MAX;
+
+/// Ids by character.
+#[derive(Debug, Clone)]
+pub(crate) struct Characters {
+    ascii: [u32; 128],
+    others: HashMap<char, u32, FixedState>,
+    unknown: Option<u32>,
+}
+
+impl Characters {
+    /// The model of (character, id) pairs; `unknown` is the id of every other character.
+    pub(crate) fn new(ids: impl Iterator<Item = (char, u32)>, unknown: Option<u32>) -> Self {
+        let mut model = Self {
+            ascii: [NONE; 128],
+            others: HashMap::with_hasher(FixedState::default()),
+            unknown,
+        };
+        for (character, id) in ids {
+            match model.ascii.get_mut(character as usize) {
+                Some(slot) => *slot = id,
+                None => drop(model.others.insert(character, id)),
+            }
+        }
+        model
+    }
+
+    pub(crate) fn unknown(&self) -> Option<u32> {
+        self.unknown
+    }
+
+    /// Append the ids of `text`.
+    ///
+    /// # Errors
+    /// [`Error::Text`] for bytes that are not UTF-8; [`Error::UnknownToken`] for a character outside
+    /// the alphabet when there is no unknown id.
+    pub(crate) fn encode(&self, text: &[u8], ids: &mut Vec<u32>) -> Result<()> {
+        let text = std::str::from_utf8(text).map_err(|error| {
+            Error::Text(format!(
+                "a character tokenizer needs UTF-8 text; the byte at {} is not part of any: decode the \
+                 text first, or use a byte or BPE tokenizer",
+                error.valid_up_to()
+            ))
+        })?;
+        ids.reserve(text.len());
+        for (at, character) in text.char_indices() {
+            let known = match self.ascii.get(character as usize) {
+                Some(&id) => id,
+                None => self.others.get(&character).copied().unwrap_or(NONE),
+            };
+            let id = if known == NONE { self.unknown } else { Some(known) };
+            ids.push(id.ok_or_else(|| self.unknown_character(character, at))?);
+        }
+        Ok(())
+    }
+
+    fn unknown_character(&self, character: char, at: usize) -> Error {
+        let size = self.ascii.iter().filter(|&&id| id != NONE).count() + self.others.len();
+        Error::UnknownToken(format!(
+            "character {character:?} (U+{:04X}) at byte {at} is not among the {size} characters of \
+             this tokenizer's alphabet; remove it, or make the tokenizer with unknown=\"<unk>\"",
+            u32::from(character)
+        ))
+    }
+}

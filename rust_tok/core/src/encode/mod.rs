@@ -1,0 +1,15 @@
+//! Pieces to ids: merges within a piece, batches over all cores.
+
+mod batch;
+mod characters;
+mod merge;
+mod pairs;
+mod specials;
+
+pub use batch::Batch;
+pub(crate) use batch::encode_batch;
+pub(crate) use characters::Characters;
+pub use merge::Merge;
+pub(crate) use merge::{Bpe, Scratch};
+pub use specials::Allowed;
+pub(crate) use specials::Specials;

@@ -1,0 +1,128 @@
+//! `vocab.json` and `merges.txt`, as GPT-2 was published.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::byte_level::Table;
+use super::strict_map::StrictMap;
+use crate::encode::Merge;
+use crate::error::{Error, Result};
+use crate::split::Splitter;
+use crate::tokenizer::{Kind, Tokenizer};
+use crate::vocab::Vocab;
+
+/// Read both files, with the split and the specials that they cannot say. A special may also stand
+/// in `vocab.json`, with the same id.
+///
+/// # Errors
+/// [`Error::Format`] with the place; [`Error::Vocabulary`].
+pub fn read(
+    vocab_json: &[u8],
+    merges_txt: &[u8],
+    splitter: Splitter,
+    specials: Vec<(String, u32)>,
+) -> Result<Tokenizer> {
+    let StrictMap(spelled) = serde_json::from_slice::<StrictMap<u32>>(vocab_json)
+        .map_err(|error| Error::format("vocab.json", error.to_string()))?;
+    let text = std::str::from_utf8(merges_txt)
+        .map_err(|error| Error::format("merges.txt", format!("not UTF-8: {error}")))?;
+    let mut pairs = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        // only the first line may be a heading: a token may begin with "#version"
+        if line.is_empty() || (number == 0 && line.starts_with("#version")) {
+            continue;
+        }
+        let pair = line.split_once(' ').filter(|(_, right)| !right.contains(' '));
+        pairs.push(pair.ok_or_else(|| {
+            let problem = format!("line {}: expected `left right`, found {line:?}", number + 1);
+            Error::format("merges.txt", problem)
+        })?);
+    }
+    let vocab = vocab(&Table::new(), "vocab.json", spelled, specials)?;
+    let merges = merges(&Table::new(), "merges.txt", &vocab, &pairs)?;
+    Tokenizer::from_merges(vocab, merges, false, splitter)
+}
+
+/// A vocabulary from its byte-level spelling. A special that is also spelled must have the same id.
+pub(super) fn vocab(
+    table: &Table,
+    what: &'static str,
+    spelled: Vec<(String, u32)>,
+    specials: Vec<(String, u32)>,
+) -> Result<Vocab> {
+    let by_name: HashMap<&str, u32, FixedState> =
+        specials.iter().map(|(name, id)| (name.as_str(), *id)).collect();
+    let mut tokens = Vec::with_capacity(spelled.len());
+    for (token, id) in spelled {
+        if let Some((name, special)) = by_name.get_key_value(token.as_str()) {
+            if *special == id {
+                continue;
+            }
+            return Err(Error::format(
+                what,
+                format!("the special token {name:?} has id {special}, and {id} in the vocabulary"),
+            ));
+        }
+        let bytes = table.read(&token).map_err(|character| {
+            let problem = format!(
+                "token {token:?} (id {id}) holds {character:?}, which stands for no byte; only \
+                 byte-level vocabularies can be read"
+            );
+            Error::format(what, problem)
+        })?;
+        tokens.push((id, bytes));
+    }
+    Vocab::new(tokens, specials)
+}
+
+/// Merges from their byte-level spelling: the two joined must be a token.
+pub(super) fn merges(
+    table: &Table,
+    what: &'static str,
+    vocab: &Vocab,
+    pairs: &[(impl AsRef<str>, impl AsRef<str>)],
+) -> Result<Vec<Merge>> {
+    let id_of = |number: usize, spelled: &str, bytes: Option<Vec<u8>>| {
+        bytes.and_then(|bytes| vocab.id_of(&bytes).map(|id| (id, bytes))).ok_or_else(|| {
+            Error::format(what, format!("merge {number} names {spelled:?}, which is not a token"))
+        })
+    };
+    let mut merges = Vec::with_capacity(pairs.len());
+    for (number, (left, right)) in pairs.iter().enumerate() {
+        let (left, right) = (left.as_ref(), right.as_ref());
+        let (left_id, left_bytes) = id_of(number, left, table.read(left).ok())?;
+        let (right_id, right_bytes) = id_of(number, right, table.read(right).ok())?;
+        let joined = [left_bytes, right_bytes].concat();
+        let (id, _) = id_of(number, &format!("{left}{right}"), Some(joined))?;
+        merges.push(Merge { left: left_id, right: right_id, id, rank: number as u32 });
+    }
+    Ok(merges)
+}
+
+/// `vocab.json` and `merges.txt` of a byte-level tokenizer. Specials are not written.
+///
+/// # Errors
+/// [`Error::Vocabulary`] for a tokenizer that these files cannot hold.
+pub fn write(tokenizer: &Tokenizer) -> Result<(Vec<u8>, Vec<u8>)> {
+    if !matches!(tokenizer.kind(), Kind::Bpe | Kind::Byte) || tokenizer.ignore_merges() {
+        return Err(Error::Vocabulary(
+            "vocab.json and merges.txt can hold plain byte-level BPE only; write tokenizer.json"
+                .to_owned(),
+        ));
+    }
+    let table = Table::new();
+    let spell = |id| table.spell(tokenizer.vocab().text(id).unwrap_or_default());
+    let mut merges = String::from("#version: 0.2\n");
+    for merge in tokenizer.merges() {
+        merges += &format!("{} {}\n", spell(merge.left), spell(merge.right));
+    }
+    let entries: Vec<String> = tokenizer
+        .vocab()
+        .text_tokens()
+        .map(|(id, bytes)| {
+            let key = serde_json::Value::from(table.spell(bytes));
+            format!("{key}:{id}")
+        })
+        .collect();
+    Ok((format!("{{{}}}", entries.join(",")).into_bytes(), merges.into_bytes()))
+}

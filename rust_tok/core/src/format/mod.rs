@@ -1,0 +1,7 @@
+//! Tokenizer files: read strictly, written so that a second reading gives the same bytes.
+
+pub mod byte_level;
+pub mod gpt2;
+mod strict_map;
+pub mod tiktoken;
+pub mod tokenizer_json;

@@ -1,0 +1,417 @@
+//! The facade: one tokenizer, four kinds of model behind it.
+
+use crate::control::Control;
+use crate::count::WordCounts;
+use crate::digest::Digest;
+use crate::encode::{Allowed, Batch, Bpe, Characters, Merge, Scratch, Specials, encode_batch};
+use crate::error::{Error, Result};
+use crate::format::byte_level;
+use crate::learn::{Learned, Stop, learn};
+use crate::split::{Scheme, Splitter, UNICODE_VERSION};
+use crate::vocab::{Token, Vocab, quote};
+
+/// Text is encoded in runs of about this many bytes between two looks at the interrupt flag.
+const BYTES_PER_CHECK: usize = 64 << 10;
+
+/// What a tokenizer's ids stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Byte-level BPE.
+    Bpe,
+    /// Single bytes.
+    Byte,
+    /// Characters of a frozen alphabet.
+    Char,
+    /// Whole pieces, and single bytes for the pieces outside the vocabulary.
+    Word,
+}
+
+impl Kind {
+    /// The name in files and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bpe => "bpe",
+            Self::Byte => "byte",
+            Self::Char => "char",
+            Self::Word => "word",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Model {
+    Bytes { splitter: Splitter, bpe: Box<Bpe> },
+    Characters(Box<Characters>),
+}
+
+/// Text to ids and back. Immutable.
+#[derive(Debug, Clone)]
+pub struct Tokenizer {
+    vocab: Vocab,
+    model: Model,
+    specials: Specials,
+    fingerprint: String,
+}
+
+/// What learning did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LearnReport {
+    /// bytes of text counted
+    pub num_bytes: u64,
+    /// pieces counted, repeats included
+    pub num_pieces: u64,
+    /// distinct pieces
+    pub num_words: u64,
+    /// merges learnt
+    pub num_merges: u64,
+    /// why there are no more
+    pub stop: Stop,
+}
+
+impl Tokenizer {
+    /// A byte-level tokenizer of text tokens, merges and specials.
+    ///
+    /// # Errors
+    /// [`Error::Vocabulary`] when they do not fit together.
+    pub fn from_merges(
+        vocab: Vocab,
+        merges: Vec<Merge>,
+        ignore_merges: bool,
+        splitter: Splitter,
+    ) -> Result<Self> {
+        let bpe = Box::new(Bpe::new(&vocab, merges, ignore_merges)?);
+        Self::new(vocab, Model::Bytes { splitter, bpe })
+    }
+
+    /// A character-level tokenizer: every text token of `vocab` must be one character, `unknown` the
+    /// name of the special that stands for any other.
+    ///
+    /// # Errors
+    /// [`Error::Vocabulary`].
+    pub fn from_characters(vocab: Vocab, unknown: Option<&str>) -> Result<Self> {
+        let mut ids = Vec::new();
+        for (id, bytes) in vocab.text_tokens() {
+            let text = std::str::from_utf8(bytes).unwrap_or_default();
+            let mut characters = text.chars();
+            match (characters.next(), characters.next()) {
+                (Some(character), None) => ids.push((character, id)),
+                _ => {
+                    return Err(Error::Vocabulary(format!(
+                        "token {} (id {id}) of a character vocabulary is not one character",
+                        quote(bytes)
+                    )));
+                }
+            }
+        }
+        let unknown = unknown.map(|name| {
+            let found = vocab.specials().iter().find(|(special, _)| special == name);
+            found.map(|(_, id)| *id).ok_or_else(|| {
+                Error::Vocabulary(format!("unknown token {name:?} is not a special token"))
+            })
+        });
+        let characters = Characters::new(ids.into_iter(), unknown.transpose()?);
+        Self::new(vocab, Model::Characters(Box::new(characters)))
+    }
+
+    fn new(vocab: Vocab, model: Model) -> Result<Self> {
+        let specials = Specials::new(vocab.specials())?;
+        let mut tokenizer = Self { vocab, model, specials, fingerprint: String::new() };
+        tokenizer.fingerprint = tokenizer.digest();
+        Ok(tokenizer)
+    }
+
+    /// Learn byte-level BPE from word counts. Ids: specials, the 256 bytes in the order of their
+    /// byte-level characters, merges in order, as Hugging Face numbers them.
+    ///
+    /// # Errors
+    /// [`Error::Text`] when nothing was counted; [`Error::Argument`] for a `vocab_size` under 256 and
+    /// the specials; [`Error::Interrupted`].
+    pub fn learn(
+        counts: &WordCounts,
+        vocab_size: u32,
+        specials: &[String],
+        splitter: Splitter,
+        control: &Control,
+    ) -> Result<(Self, LearnReport)> {
+        let base = Base::new(counts, vocab_size, specials, "merges")?;
+        let Learned { merges, stop, .. } =
+            learn(counts, &base.byte_ids, base.first_new_id, base.num_new, 1, control)?;
+        let mut tokens = base.tokens;
+        let mut spelled: Vec<Vec<u8>> = vec![Vec::new(); base.first_new_id as usize];
+        for (id, bytes) in &tokens {
+            spelled[*id as usize].clone_from(bytes);
+        }
+        let mut ranked = Vec::with_capacity(merges.len());
+        for ((left, right), rank) in merges.into_iter().zip(0..) {
+            let id = base.first_new_id + rank;
+            let bytes = [&spelled[left as usize][..], &spelled[right as usize]].concat();
+            spelled.push(bytes.clone());
+            tokens.push((id, bytes));
+            ranked.push(Merge { left, right, id, rank });
+        }
+        let report = LearnReport::new(counts, ranked.len(), stop);
+        let vocab = Vocab::new(tokens, base.specials)?;
+        Ok((Self::from_merges(vocab, ranked, false, splitter)?, report))
+    }
+
+    /// A word tokenizer: the most frequent pieces, ties by smaller bytes; a piece outside the
+    /// vocabulary is spelled in single bytes, so nothing is lost.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::learn`].
+    pub fn learn_words(
+        counts: &WordCounts,
+        vocab_size: u32,
+        specials: &[String],
+        splitter: Splitter,
+    ) -> Result<(Self, LearnReport)> {
+        let base = Base::new(counts, vocab_size, specials, "words")?;
+        let mut words: Vec<_> = counts.iter().filter(|(word, _)| word.len() > 1).collect();
+        words.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        let stop =
+            if words.len() < base.num_new as usize { Stop::NoPairsLeft } else { Stop::Enough };
+        let mut tokens = base.tokens;
+        let chosen = words.into_iter().zip(base.first_new_id..base.first_new_id + base.num_new);
+        tokens.extend(chosen.map(|((word, _), id)| (id, word.to_vec())));
+        let num_words = tokens.len() - 256;
+        let vocab = Vocab::new(tokens, base.specials)?;
+        let report = LearnReport::new(counts, num_words, stop);
+        Ok((Self::from_merges(vocab, Vec::new(), true, splitter)?, report))
+    }
+
+    /// A byte tokenizer: 256 single bytes after the specials.
+    ///
+    /// # Errors
+    /// [`Error::Vocabulary`] for a repeated or empty special.
+    pub fn bytes(specials: &[String]) -> Result<Self> {
+        let specials: Vec<_> = specials.iter().cloned().zip(0..).collect();
+        let first = specials.len() as u32;
+        let tokens = (0..=255_u8).map(|byte| (first + u32::from(byte), vec![byte])).collect();
+        let vocab = Vocab::new(tokens, specials)?;
+        Self::from_merges(vocab, Vec::new(), false, Splitter::scheme(Scheme::None))
+    }
+
+    /// A character tokenizer of this alphabet: specials first, then the characters in order.
+    ///
+    /// # Errors
+    /// [`Error::Vocabulary`] for a repeated character or special, or an `unknown` that is no special.
+    pub fn characters(alphabet: &str, specials: &[String], unknown: Option<&str>) -> Result<Self> {
+        let specials: Vec<_> = specials.iter().cloned().zip(0..).collect();
+        let first = specials.len() as u32;
+        let tokens = alphabet
+            .chars()
+            .zip(first..)
+            .map(|(character, id)| (id, character.to_string().into_bytes()))
+            .collect();
+        Self::from_characters(Vocab::new(tokens, specials)?, unknown)
+    }
+
+    /// What the ids stand for.
+    pub fn kind(&self) -> Kind {
+        match &self.model {
+            Model::Characters(_) => Kind::Char,
+            Model::Bytes { bpe, .. } if !bpe.merges().is_empty() => Kind::Bpe,
+            Model::Bytes { .. } if self.vocab.text_tokens().all(|(_, t)| t.len() == 1) => {
+                Kind::Byte
+            }
+            Model::Bytes { .. } => Kind::Word,
+        }
+    }
+
+    /// The tokens.
+    pub fn vocab(&self) -> &Vocab {
+        &self.vocab
+    }
+
+    /// How text is cut into pieces; `None` for a character tokenizer.
+    pub fn splitter(&self) -> Option<&Splitter> {
+        match &self.model {
+            Model::Bytes { splitter, .. } => Some(splitter),
+            Model::Characters(_) => None,
+        }
+    }
+
+    /// The merges, in the order files list them.
+    pub fn merges(&self) -> &[Merge] {
+        match &self.model {
+            Model::Bytes { bpe, .. } => bpe.merges(),
+            Model::Characters(_) => &[],
+        }
+    }
+
+    /// Whether a piece that is a token is that token even where merging would not make it.
+    pub fn ignore_merges(&self) -> bool {
+        matches!(&self.model, Model::Bytes { bpe, .. } if bpe.ignore_merges())
+    }
+
+    /// The id that stands for characters outside a character tokenizer's alphabet.
+    pub fn unknown_id(&self) -> Option<u32> {
+        match &self.model {
+            Model::Bytes { .. } => None,
+            Model::Characters(characters) => characters.unknown(),
+        }
+    }
+
+    /// 32 hexadecimal digits that name this tokenizer by content: equal exactly when every text
+    /// encodes and decodes alike and the specials are the same.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    fn digest(&self) -> String {
+        let mut digest = Digest::default();
+        digest.field(b"primetone tokenizer 1");
+        digest.field(UNICODE_VERSION.as_bytes());
+        match &self.model {
+            Model::Bytes { splitter, bpe } => {
+                digest.field(b"bytes");
+                digest.field(splitter.name().as_bytes());
+                digest.field(splitter.pattern_text().unwrap_or_default().as_bytes());
+                digest.field(&[u8::from(bpe.ignore_merges())]);
+            }
+            Model::Characters(characters) => {
+                digest.field(b"characters");
+                digest.field(&characters.unknown().unwrap_or(u32::MAX).to_le_bytes());
+            }
+        }
+        for id in 0..self.vocab.len() as u32 {
+            let (kind, bytes) = match self.vocab.token(id) {
+                None => (0, &[][..]),
+                Some(Token::Text(bytes)) => (1, bytes),
+                Some(Token::Special(name)) => (2, name),
+            };
+            digest.update(&[kind]);
+            digest.field(bytes);
+        }
+        for merge in self.merges() {
+            digest.update(&merge.left.to_le_bytes());
+            digest.update(&merge.right.to_le_bytes());
+        }
+        digest.fingerprint()
+    }
+
+    /// The ids of `text`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`], [`Error::Text`] as the model says; [`Error::Interrupted`].
+    pub fn encode(&self, text: &[u8], allowed: &Allowed, control: &Control) -> Result<Vec<u32>> {
+        self.encode_batch(&[text], allowed, 1, control).map(|batch| batch.ids)
+    }
+
+    /// The ids of several texts, on up to `threads` threads; the ids do not depend on how many.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_batch(
+        &self,
+        texts: &[&[u8]],
+        allowed: &Allowed,
+        threads: usize,
+        control: &Control,
+    ) -> Result<Batch> {
+        encode_batch(self, texts, &self.specials.finder(allowed)?, threads, control)
+    }
+
+    /// Append the ids of a text without specials.
+    pub(crate) fn encode_text(
+        &self,
+        text: &[u8],
+        ids: &mut Vec<u32>,
+        scratch: &mut Scratch,
+        control: &Control,
+    ) -> Result<()> {
+        match &self.model {
+            Model::Characters(characters) => characters.encode(text, ids),
+            Model::Bytes { splitter, bpe } => {
+                let mut until_check = BYTES_PER_CHECK;
+                splitter.try_for_each_piece(text, |piece| {
+                    if until_check < piece.len() {
+                        control.check()?;
+                        until_check = BYTES_PER_CHECK;
+                    }
+                    until_check = until_check.saturating_sub(piece.len());
+                    bpe.encode_piece(&self.vocab, piece, ids, scratch, control)
+                })
+            }
+        }
+    }
+
+    /// The bytes that `ids` spell; a special spells its name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] for an id that the vocabulary does not hold.
+    pub fn decode(&self, ids: impl IntoIterator<Item = u32>) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        for (position, id) in ids.into_iter().enumerate() {
+            match self.vocab.token(id) {
+                Some(Token::Text(text) | Token::Special(text)) => bytes.extend_from_slice(text),
+                None => {
+                    return Err(Error::UnknownToken(format!(
+                        "id {id} at position {position} is not in the vocabulary, whose ids run from \
+                         0 to {}{}",
+                        self.vocab.len().saturating_sub(1),
+                        if (id as usize) < self.vocab.len() { " with holes" } else { "" },
+                    )));
+                }
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+impl LearnReport {
+    fn new(counts: &WordCounts, num_merges: usize, stop: Stop) -> Self {
+        Self {
+            num_bytes: counts.num_bytes(),
+            num_pieces: counts.num_pieces(),
+            num_words: counts.len() as u64,
+            num_merges: num_merges as u64,
+            stop,
+        }
+    }
+}
+
+/// What a learnt vocabulary begins with: specials, then the 256 bytes.
+struct Base {
+    specials: Vec<(String, u32)>,
+    tokens: Vec<(u32, Vec<u8>)>,
+    byte_ids: [u32; 256],
+    first_new_id: u32,
+    num_new: u32,
+}
+
+impl Base {
+    fn new(counts: &WordCounts, vocab_size: u32, specials: &[String], new: &str) -> Result<Self> {
+        if counts.is_empty() {
+            return Err(Error::Text(
+                "there is no text to learn from: the input is empty; give at least one non-empty \
+                 document"
+                    .to_owned(),
+            ));
+        }
+        let first_new_id = specials.len() as u32 + 256;
+        let num_new = vocab_size.checked_sub(first_new_id).ok_or_else(|| {
+            Error::Argument(format!(
+                "vocab_size must be at least {first_new_id} (256 bytes and {} special tokens) plus \
+                 the {new} to learn; found {vocab_size}",
+                specials.len()
+            ))
+        })?;
+        if vocab_size > MAX_LEARNT {
+            return Err(Error::Argument(format!(
+                "vocab_size must be at most {MAX_LEARNT}; found {vocab_size}"
+            )));
+        }
+        let specials: Vec<_> = specials.iter().cloned().zip(0..).collect();
+        let mut byte_ids = [0; 256];
+        let mut tokens = Vec::with_capacity(256);
+        for (byte, id) in byte_level::alphabet().zip(specials.len() as u32..) {
+            byte_ids[byte as usize] = id;
+            tokens.push((id, vec![byte]));
+        }
+        Ok(Self { specials, tokens, byte_ids, first_new_id, num_new })
+    }
+}
+
+/// The largest vocabulary that learning makes room for.
+const MAX_LEARNT: u32 = 1 << 24;
