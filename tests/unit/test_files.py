@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 import signal
@@ -61,7 +62,7 @@ def test_an_error_in_the_pieces_keeps_the_old_file(tmp_path: Path) -> None:
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="the folder .*nowhere does not exist") as caught:
+    with pytest.raises(FileError, match=r"the folder .*nowhere does not exist") as caught:
         write_atomically(tmp_path / "nowhere" / "a", b"x")
     assert caught.value.errno == errno.ENOENT
     assert caught.value.filename.endswith("nowhere/a")
@@ -284,18 +285,26 @@ def test_directory_appears_complete_with_its_manifest(tmp_path: Path) -> None:
 
 
 def test_directory_is_removed_on_error(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), DirectoryCommit(tmp_path / "a") as folder:
-        (folder / "x").write_bytes(b"1")
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with DirectoryCommit(tmp_path / "a") as folder:
+            (folder / "x").write_bytes(b"1")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert names(tmp_path) == []
 
 
 def test_full_disk_of_a_foreign_writer_becomes_our_error(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="the disk is full, .* free"):
-        with DirectoryCommit(tmp_path / "a"):
-            raise OSError(errno.ENOSPC, "No space left on device")
-    with pytest.raises(FileNotFoundError), DirectoryCommit(tmp_path / "a"):
-        open("/nonexistent/file")
+    target = tmp_path / "a"
+    with pytest.raises(FileError, match=r"the disk is full, .* free"), DirectoryCommit(target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(FileNotFoundError), DirectoryCommit(target):
+        (tmp_path / "not there").read_bytes()
+    with pytest.raises(FileError) as caught, DirectoryCommit(target) as folder:
+        write_atomically(folder / "missing" / "x", b"")
+    assert f"cannot write {target}/missing/x" in str(caught.value)
+    assert caught.value.filename == f"{target}/missing/x"
     assert names(tmp_path) == []
 
 
@@ -381,8 +390,6 @@ def test_manifest_names_stay_inside(tmp_path: Path, name: object) -> None:
     from primetone._rust_tok import blake3_hex
 
     entries = [{"blake3": "", "name": name, "size": 0}]
-    import json
-
     tree = {
         "format": "primetone-manifest",
         "version": 1,

@@ -177,7 +177,7 @@ def read_manifest(directory: str | os.PathLike[str]) -> list[dict[str, Any]]:
     damaged = f"{path} is damaged or not a manifest"
     if not isinstance(tree, dict) or tree.get("format") != _MANIFEST_FORMAT:
         raise FormatError(f'{damaged}: expected "format": "{_MANIFEST_FORMAT}"')
-    if tree.get("version") != _MANIFEST_VERSION:
+    if type(tree.get("version")) is not int or tree["version"] != _MANIFEST_VERSION:
         raise FormatError(
             f"{path}: expected manifest version {_MANIFEST_VERSION}, found "
             f"{tree.get('version')!r}; a newer primetone may have written it"

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from primetone.errors import FormatError, InternalError, StoreError, TextError
+from primetone.errors import ConfigError, FormatError, InternalError, StoreError, TextError
 from primetone.files import DirectoryCommit, explained, sweep_stale, write_atomically, write_json
 from primetone.text.readers import Document
 from primetone.text.store_format import (
@@ -299,6 +299,11 @@ class TokenStore:
 
     def split_tail(self, validation_fraction: float = 0.1) -> tuple[TokenSpan, TokenSpan]:
         """The head to train on and the tail to validate on, cut by tokens, without copying."""
+        if not 0.0 < validation_fraction < 1.0:
+            raise ConfigError(
+                "validation_fraction: expected a number between 0 and 1, both excluded, found "
+                f"{validation_fraction!r}"
+            )
         cut = int(self.num_tokens * (1.0 - validation_fraction))
         if not 0 < cut < self.num_tokens:
             raise TextError(

@@ -66,7 +66,7 @@ def read_head(folder: Path) -> StoreHead:
     tree = read_json(path)
     if not isinstance(tree, dict) or tree.get("format") != FORMAT:
         raise FormatError(f'{path}: expected "format": "{FORMAT}"')
-    if tree.get("version") != VERSION:
+    if type(tree.get("version")) is not int or tree["version"] != VERSION:
         raise FormatError(
             f"{path}: expected store version {VERSION}, found {tree.get('version')!r}; encode "
             "the text again with this primetone, or use the one that wrote it"
@@ -80,6 +80,12 @@ def read_head(folder: Path) -> StoreHead:
             raise FormatError(
                 f"{path}: expected a positive integer in {name}, found {tree[name]!r}"
             )
+    for name in ("tokenizer_fingerprint", "unicode_version"):
+        if not isinstance(tree[name], str):
+            raise FormatError(f"{path}: expected text in {name}, found {tree[name]!r}")
+    end_id = tree["end_of_document_id"]
+    if end_id is not None and (type(end_id) is not int or not 0 <= end_id < tree["vocab_size"]):
+        raise FormatError(f"{path}: expected an id or null in end_of_document_id, found {end_id!r}")
     checksums = tree["ids_crc32"]
     if not isinstance(checksums, list) or not all(type(item) is int for item in checksums):
         raise FormatError(f"{path}: expected a list of integers in ids_crc32")
