@@ -40,8 +40,8 @@ def evaluate(
     with Progress() as progress:
         progress.show("loading")
         opened = Run.open(run)
-        evaluation = opened.evaluate(text, step=step, progress=progress.show)
+        evaluation = opened.evaluate(text, step=step, say=progress.show)
     if json:
-        print_json(evaluation.to_json())
+        print_json(evaluation.to_dict())
     else:
         print(evaluation.table())

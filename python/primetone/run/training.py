@@ -1,0 +1,177 @@
+"""The composition root: a recipe and data become a trained run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from primetone.errors import ConfigError, RunError
+from primetone.files import write_atomically
+from primetone.recipe import Recipe, changed_keys, load_recipe, may_change
+from primetone.run.changes import note_changes
+from primetone.run.data import Sources, StageProgress, require_same_data
+from primetone.run.directory import Run, is_run, require_free
+from primetone.text.corpus import Corpus
+from primetone.text.tokenizer import Tokenizer
+from primetone.training.loader import Loader
+from primetone.training.metrics import MetricsLog
+from primetone.training.trainer import Report, Trainer
+
+Resume = Literal["never", "auto"]
+PathLike = str | os.PathLike[str]
+SAMPLES = "samples"
+
+
+def train(
+    recipe: Recipe | str | os.PathLike[str],
+    data: PathLike | Sequence[PathLike] | Corpus | None,
+    out: PathLike,
+    *,
+    overrides: Sequence[str] = (),
+    tokenizer: Tokenizer | None = None,
+    resume: Resume = "never",
+    progress: StageProgress | None = None,
+    report: Report | None = None,
+) -> Run:
+    """Train as `recipe` says on `data` and keep everything in the directory `out`.
+
+    `data` are paths of texts, the path of one token store, or a Corpus.
+    `resume="auto"` goes on with a run that is there, from its latest checkpoint, to the same bits
+    as a run that was never stopped; `data` may then be None. `progress` follows the preparation,
+    `report` receives every line that is logged. Ctrl-C and SIGTERM save before they end.
+
+    >>> run = primetone.train("char", "shakespeare.txt", "runs/bard", overrides=["train.steps=500"])
+    >>> print("".join(run.generate("ROMEO:")))
+    """
+    folder = Path(out)
+    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(Path(recipe), overrides)
+    if isinstance(recipe, Recipe) and overrides:
+        raise ConfigError("overrides go with a recipe's name; a Recipe is changed by `replace`")
+    sources = _sources(data)
+    if resume == "auto" and is_run(folder):
+        run = _reopen(folder, chosen, sources, tokenizer)
+    else:
+        require_free(folder)
+        if sources is None:
+            raise ConfigError("expected data to train on, found none: name texts or a token store")
+        run = Run.create(folder, chosen, sources, tokenizer=tokenizer, progress=progress)
+    with _alone(run.path):
+        _fit(run, report)
+    return run
+
+
+def _reopen(
+    folder: Path, recipe: Recipe, sources: Sources | None, tokenizer: Tokenizer | None
+) -> Run:
+    """The run in `folder`, if recipe, data and tokenizer are still those it began with."""
+    run = Run.open(folder)
+    changed = changed_keys(run.recipe, recipe)
+    fixed = [
+        f"{key} (was {old!r}, now {new!r})"
+        for key, (old, new) in changed.items()
+        if not may_change(key)
+    ]
+    if fixed:
+        raise RunError(
+            f"cannot resume {folder} with another recipe: {'; '.join(fixed)}. Set these keys back, "
+            "or start a new run by another --out"
+        )
+    if tokenizer is not None and tokenizer.fingerprint != run.tokenizer.fingerprint:
+        raise RunError(
+            f"cannot resume {folder} with another tokenizer: expected the fingerprint "
+            f"{run.tokenizer.fingerprint}, found {tokenizer.fingerprint}; leave --tokenizer out"
+        )
+    if sources is not None:
+        require_same_data(run.data_record, run.recipe, sources)
+    note_changes(folder, old=run.recipe, new=recipe, from_step=run.checkpoints.latest() or 0)
+    return Run.open(folder)
+
+
+def _sources(data: PathLike | Sequence[PathLike] | Corpus | None) -> Sources | None:
+    if data is None or isinstance(data, Corpus):
+        return data
+    return [data] if isinstance(data, str | os.PathLike) else list(data) or None
+
+
+def _fit(run: Run, report: Report | None) -> None:
+    """Build everything that training needs, and train to the end."""
+    recipe, runtime, family = run.recipe, run.runtime, run.family
+    streams = run.data()
+    metrics = MetricsLog(run.metrics_path)
+    if run.checkpoints.latest() is None:
+        metrics.keep_until(-1)  # of an attempt that never reached a checkpoint
+    model = run.build_model()
+    trainer = Trainer(
+        model=model,
+        phases=family.phases(model, recipe.model),
+        loader=Loader(
+            streams.train,
+            window=family.window(recipe.model),
+            batch_size=recipe.train.batch_size,
+            seed=recipe.train.seed,
+            place=runtime.place,
+        ),
+        runtime=runtime,
+        train=recipe.train,
+        optimizer=recipe.optimizer,
+        schedule=recipe.schedule,
+        metrics=metrics,
+        checkpoints=run.checkpoints,
+        evaluate=_evaluation(run, model, streams.validation.ids),
+        sample=_sampling(run, model),
+        report=report,
+    )
+    trainer.fit(resume=True)
+
+
+def _evaluation(
+    run: Run, model: torch.nn.Module, ids: np.ndarray
+) -> Callable[[], Mapping[str, Any]] | None:
+    """What the trainer calls to evaluate: a fixed stretch of the validation text."""
+    if "score" not in run.family.can:
+        return None
+    cap = run.recipe.train.eval_tokens
+    stretch = ids[: cap + 1] if cap else ids
+    return lambda: run.judge.quick(model, stretch)
+
+
+def _sampling(run: Run, model: torch.nn.Module) -> Callable[[int], str] | None:
+    """What the trainer calls for a sample, which is also kept as samples/step_N.txt."""
+    if "generate" not in run.family.can or run.tokenizer.eos_id is None:
+        return None  # without an end-of-text token nothing opens a text that has no prompt
+
+    def sample(step: int) -> str:
+        text = "".join(run.write(model, "", run.recipe.generate))
+        folder = run.path / SAMPLES
+        folder.mkdir(exist_ok=True)
+        write_atomically(folder / f"step_{step}.txt", text.encode("utf-8", "replace"))
+        return text
+
+    return sample
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two trainings of one run at a time would spoil each other's checkpoints."""
+    try:
+        import fcntl
+    except ImportError:  # no advisory locks on this platform
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunError(
+                f"{folder} is being trained by another process: wait for it, or stop it first"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
