@@ -30,7 +30,10 @@ MANIFEST_NAME = "manifest.json"
 _MANIFEST_FORMAT = "primetone-manifest"
 _MANIFEST_VERSION = 1
 _CHUNK_BYTES = 1 << 20
-_DISK_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_DISK_FAILURES = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS),
+    *(errno.EMFILE, errno.ENFILE),
+)
 
 
 class DirectoryCommit:
@@ -69,8 +72,13 @@ class DirectoryCommit:
                     self._commit()
             elif _is_foreign_disk_failure(error):
                 raise file_error(error, self.target, "write") from error
-            elif isinstance(error, FileError) and str(self._folder) in str(error):
-                raise self._under_its_name(error) from error
+            elif isinstance(error, FileError):
+                raise error
+        except FileError as failure:
+            if str(self._folder) in str(failure):
+                raise self._under_its_name(failure) from failure
+            if failure is not error:
+                raise
         finally:
             # After a commit the temporary name is gone and there is nothing left to remove.
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -217,8 +225,10 @@ def _exchange(folder: Path, target: Path) -> None:
     except BaseException:
         os.rename(aside, target)
         raise
-    sync_directory(target.parent)
-    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        sync_directory(target.parent)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _is_foreign_disk_failure(error: BaseException) -> TypeGuard[OSError]:
