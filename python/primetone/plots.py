@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from primetone.errors import MissingExtraError, RunError
 from primetone.files import explained, write_atomically
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 METRICS = "metrics.jsonl"
-SMOOTHING = 0.9
+MANY = 40
+"""Points from which on a noisy curve is smoothed, and none carries markers."""
 INK, QUIET, TRAIN, VALIDATION = "#222222", "#bbbbbb", "#2a6f97", "#d1495b"
 
 
@@ -26,7 +28,9 @@ class Panel(NamedTuple):
     unit: str
     curves: tuple[tuple[str, str, str, str], ...]
     """(event, key, label, colour) of each curve."""
-    scale: str = "linear"
+    scale: Literal["linear", "log"] = "linear"
+    noise: Literal["smoothed", "none"] = "smoothed"
+    floor: float | None = None
 
 
 PANELS = (
@@ -48,21 +52,23 @@ PANELS = (
     Panel(
         "learning_rate",
         "Learning rate",
-        "factor or rate",
+        "full rate times schedule",
         (("train", "learning_rate", "learning rate", TRAIN),),
+        noise="none",
     ),
     Panel(
         "gradient_norm",
         "Gradient norm before clipping",
         "Euclidean norm",
         (("train", "gradient_norm", "gradient norm", TRAIN),),
-        "log",
+        scale="log",
     ),
     Panel(
         "throughput",
         "Training speed",
         "tokens per second",
         (("train", "tokens_per_second", "training", TRAIN),),
+        floor=0.0,
     ),
 )
 
@@ -119,8 +125,6 @@ def _save(
     stem: Path, panels: Sequence[Panel], lines: Sequence[Mapping[str, Any]], *, title: str
 ) -> list[Path]:
     """One picture with these panels, as stem.png and stem.svg."""
-    import io
-
     Figure = _figure_class()
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
@@ -145,16 +149,18 @@ def _draw(axes: Axes, panel: Panel, lines: Sequence[Mapping[str, Any]]) -> None:
         steps, values = _points(lines, event, key)
         if not steps:
             continue
-        if event == "train" and len(values) > 40:
-            axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
+        if event == "train" and panel.noise == "smoothed" and len(values) > MANY:
+            axes.plot(steps, values, color=colour, alpha=0.3, linewidth=0.8)
             axes.plot(steps, smooth(values), color=colour, label=f"{label} (smoothed)")
         else:
-            marker = "o" if len(values) <= 40 else ""
+            marker = "o" if len(values) <= MANY else ""
             axes.plot(steps, values, color=colour, label=label, marker=marker, markersize=3.5)
     axes.set_title(panel.title, color=INK, fontsize=11)
     axes.set_xlabel("optimiser steps")
     axes.set_ylabel(panel.unit)
     axes.set_yscale(panel.scale)
+    if panel.floor is not None:
+        axes.set_ylim(panel.floor, 1.1 * axes.get_ylim()[1])
     axes.grid(color=QUIET, alpha=0.4, linewidth=0.6)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -163,11 +169,12 @@ def _draw(axes: Axes, panel: Panel, lines: Sequence[Mapping[str, Any]]) -> None:
 
 
 def smooth(values: Sequence[float]) -> list[float]:
-    """An exponential moving average that starts unbiased."""
+    """A moving average over about a fortieth of the curve, weighted towards the newest."""
+    keep = min(0.95, 1 - MANY / max(len(values), MANY + 1))
     mean, weight, result = 0.0, 0.0, []
     for value in values:
-        mean = SMOOTHING * mean + (1 - SMOOTHING) * value
-        weight = SMOOTHING * weight + (1 - SMOOTHING)
+        mean = keep * mean + (1 - keep) * value
+        weight = keep * weight + (1 - keep)
         result.append(mean / weight)
     return result
 
