@@ -9,6 +9,7 @@ import random
 import signal
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -251,6 +252,14 @@ def test_sweep_leaves_a_living_writer_alone(tmp_path: Path) -> None:
 
     write_atomically(tmp_path / "b", pieces())
     assert names(tmp_path) == ["a", "b"]
+
+
+def test_threads_may_write_the_same_file(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        written = [bytes([number]) * 10_000 for number in range(64)]
+        list(pool.map(lambda data: write_atomically(tmp_path / "a", data), written))
+    assert (tmp_path / "a").read_bytes() in written
+    assert names(tmp_path) == ["a"]
 
 
 def test_our_own_stale_name_is_no_obstacle(tmp_path: Path) -> None:
