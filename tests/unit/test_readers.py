@@ -242,6 +242,13 @@ def test_damaged_compressed_files(tmp_path: Path, suffix: str) -> None:
         texts(path)
 
 
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff.txt")
+    assert texts(make(tmp_path / name, "x")) == [b"x"]
+    with pytest.raises(TextError, match="needs a name that is valid text"):
+        texts(compress(tmp_path / f"{name}.gz", b"x"))
+
+
 def test_undecodable_byte_in_compressed_text(tmp_path: Path) -> None:
     path = compress(tmp_path / "a.txt.gz", b"ab\xff")
     with pytest.raises(TextError, match="at byte offset 2 of the unpacked text"):
