@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -280,6 +281,8 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _joined(chunks: Iterable[bytes]) -> bytes:
-    """All chunks as one; a file of one chunk is not copied."""
-    parts = list(chunks)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    """All chunks as one; this buffer hands over its bytes without a second copy of them."""
+    buffer = io.BytesIO()
+    for chunk in chunks:
+        buffer.write(chunk)
+    return buffer.getvalue()
