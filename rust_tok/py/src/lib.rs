@@ -1,3 +1,27 @@
-use numpy as _;
-use pyo3 as _;
-use rust_tok as _;
+//! `primetone._rust_tok`: conversions between Python and `rust_tok`, no algorithm.
+
+mod door;
+mod errors;
+mod files;
+mod text;
+mod tokenizer;
+
+use pyo3::prelude::*;
+
+/// The compiled core of primetone.
+#[pymodule]
+mod _rust_tok {
+    #[pymodule_export]
+    use super::files::{Blake3, Decompressor, blake3_hex};
+    #[pymodule_export]
+    use super::tokenizer::Tokenizer;
+
+    /// The version of the core; the package refuses another one.
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "Python's own name for it")]
+    const __version__: &str = rust_tok::VERSION;
+
+    /// The Unicode version of the split schemes.
+    #[pymodule_export]
+    const UNICODE_VERSION: &str = rust_tok::split::UNICODE_VERSION;
+}

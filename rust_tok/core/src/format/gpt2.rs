@@ -1,5 +1,7 @@
 //! `vocab.json` and `merges.txt`, as GPT-2 was published.
 
+use std::fmt::Write;
+
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
@@ -50,8 +52,8 @@ pub(super) fn vocab(
     spelled: Vec<(String, u32)>,
     specials: Vec<(String, u32)>,
 ) -> Result<Vocab> {
-    let by_name: HashMap<&str, u32, FixedState> =
-        specials.iter().map(|(name, id)| (name.as_str(), *id)).collect();
+    let by_name: HashMap<String, u32, FixedState> =
+        specials.iter().map(|(name, id)| (name.clone(), *id)).collect();
     let mut tokens = Vec::with_capacity(spelled.len());
     for (token, id) in spelled {
         if let Some((name, special)) = by_name.get_key_value(token.as_str()) {
@@ -114,7 +116,8 @@ pub fn write(tokenizer: &Tokenizer) -> Result<(Vec<u8>, Vec<u8>)> {
     let spell = |id| table.spell(tokenizer.vocab().text(id).unwrap_or_default());
     let mut merges = String::from("#version: 0.2\n");
     for merge in tokenizer.merges() {
-        merges += &format!("{} {}\n", spell(merge.left), spell(merge.right));
+        // writing to a String cannot fail
+        let _ = writeln!(merges, "{} {}", spell(merge.left), spell(merge.right));
     }
     let entries: Vec<String> = tokenizer
         .vocab()

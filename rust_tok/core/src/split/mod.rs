@@ -7,10 +7,6 @@ mod classes;
 mod cut;
 mod pattern;
 mod schemes;
-#[expect(
-    clippy::unreadable_literal,
-    reason = "written by a program, read by none but the compiler"
-)]
 mod unicode_ranges;
 
 pub use classes::{UNICODE_VERSION, class_of};

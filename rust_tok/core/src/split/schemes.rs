@@ -3,6 +3,8 @@
 //! This walk is the ground truth of the schemes: the tests hold it against the published patterns in
 //! a backtracking engine over exhaustive strings of class representatives.
 
+#![expect(clippy::inline_always, reason = "the rules of each scheme must fold into its walk")]
+
 use super::classes::{LETTER, LOWER, NEWLINE, NUMBER, SPACE, UPPER, class_at, decode};
 
 /// A named way to cut text into pieces.

@@ -1,0 +1,522 @@
+"""The tokenizer: one immutable class for BPE, byte, character and word vocabularies."""
+
+from __future__ import annotations
+
+import codecs
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, final
+
+import numpy as np
+import numpy.typing as npt
+
+from primetone import _rust_tok
+from primetone.errors import ConfigError, FileError, FormatError, UnknownTokenError
+from primetone.files import json_bytes, read_json, write_atomically
+
+__all__ = ["END_OF_TEXT", "StreamDecoder", "TokenBatch", "Tokenizer"]
+
+END_OF_TEXT = "<|endoftext|>"
+CHARACTER_SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
+
+# Names by which a special token's role is known, most usual first.
+_EOS_NAMES = (END_OF_TEXT, "<eos>", "</s>")
+_BOS_NAMES = ("<bos>", "<s>", "<|startoftext|>")
+_PAD_NAMES = ("<pad>", "<|pad|>")
+
+Text = str | bytes
+# inside the class, `bytes` is a method
+_Bytes = bytes
+Ids = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+Progress = Callable[[str, int, int], None]
+
+
+class TokenBatch(NamedTuple):
+    """Ids of several texts: text ``i`` is ``ids[offsets[i]:offsets[i + 1]]``."""
+
+    ids: Ids
+    offsets: npt.NDArray[np.uint64]
+
+
+@final
+class Tokenizer:
+    """Text to ids and back; equal by content, immutable, safe to share and to pickle.
+
+    >>> tokenizer = Tokenizer.learn(["the cat", "the hat"], vocab_size=260)
+    >>> tokenizer.decode(tokenizer.encode("the cat"))
+    'the cat'
+
+    Byte-level vocabularies take any ``str`` or ``bytes`` and lose nothing. Special tokens are never
+    recognised in text unless a call allows them.
+    """
+
+    __slots__ = ("_core", "_learn_report")
+
+    def __init__(self, core: _rust_tok.Tokenizer, learn_report: Mapping[str, Any] | None = None):
+        self._core = core
+        self._learn_report = None if learn_report is None else dict(learn_report)
+
+    # ---- making one ----
+
+    @classmethod
+    def learn(
+        cls,
+        texts: Iterable[Text],
+        *,
+        vocab_size: int,
+        split: str | None = "gpt4",
+        pattern: str | None = None,
+        specials: Sequence[str] = (END_OF_TEXT,),
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> Tokenizer:
+        """Learn byte-level BPE: of the most frequent pairs, the one with the smallest ids first.
+
+        Ids are the specials, then the 256 bytes, then the merges in order, as Hugging Face numbers
+        them. The result does not depend on ``threads`` or on the order of ``texts``. Where the text
+        runs out of pairs the vocabulary stays smaller; ``learn_report["stop"]`` says so.
+
+        Args:
+            texts: an iterable of str (without lone surrogates) or bytes; each is split by itself.
+            vocab_size: at least 256 and the specials.
+            split: gpt2, gpt4, o200k, llama3, qwen2 or none; or give ``pattern``, a regular
+                expression without look-around.
+            threads: None for all cores.
+            progress: called as ``progress(stage, done, total)`` a few times a second; ``total`` is
+                0 while it is not known.
+
+        Raises:
+            TextError: there is no text.
+            ConfigError: ``vocab_size`` is too small.
+            PatternError: unknown split or unusable pattern.
+        """
+        core, report = _rust_tok.Tokenizer.learn_bpe(
+            _checked(texts),
+            vocab_size=_checked_size(vocab_size),
+            split=split,
+            pattern=pattern,
+            specials=list(specials),
+            threads=_num_threads(threads),
+            progress=progress,
+        )
+        return cls(core, report)
+
+    @classmethod
+    def words(
+        cls,
+        texts: Iterable[Text],
+        *,
+        vocab_size: int,
+        split: str | None = "gpt4",
+        pattern: str | None = None,
+        specials: Sequence[str] = (END_OF_TEXT,),
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> Tokenizer:
+        """A word tokenizer: the most frequent pieces; any other piece is spelled in single bytes.
+
+        Arguments and errors are those of `learn`.
+        """
+        core, report = _rust_tok.Tokenizer.learn_words(
+            _checked(texts),
+            vocab_size=_checked_size(vocab_size),
+            split=split,
+            pattern=pattern,
+            specials=list(specials),
+            threads=_num_threads(threads),
+            progress=progress,
+        )
+        return cls(core, report)
+
+    @classmethod
+    def bytes(cls, *, specials: Sequence[str] = (END_OF_TEXT,)) -> Tokenizer:
+        """A byte tokenizer: the specials, then the 256 bytes."""
+        return cls(_rust_tok.Tokenizer.bytes(specials=list(specials)))
+
+    @classmethod
+    def characters(
+        cls,
+        texts: Iterable[Text],
+        *,
+        specials: Sequence[str] = CHARACTER_SPECIALS,
+        unknown: str = "error",
+    ) -> Tokenizer:
+        """A character tokenizer of every character in ``texts``, sorted by code point.
+
+        Args:
+            unknown: "error" to refuse characters outside the alphabet, or the name of the special
+                token that stands for them, such as "<unk>".
+
+        Raises:
+            UnicodeDecodeError: bytes that are not UTF-8.
+            VocabularyError: ``unknown`` is no special token.
+        """
+        alphabet: set[str] = set()
+        for text in _checked(texts):
+            alphabet.update(text if isinstance(text, str) else text.decode())
+        core = _rust_tok.Tokenizer.characters(
+            "".join(sorted(alphabet)),
+            specials=list(specials),
+            unknown=None if unknown == "error" else unknown,
+        )
+        return cls(core)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        split: str | None = None,
+        pattern: str | None = None,
+        specials: Mapping[str, int] | None = None,
+    ) -> Tokenizer:
+        """Load ``tokenizer.json``, ``*.tiktoken``, ``vocab.json`` + ``merges.txt``, or a folder of one.
+
+        ``split`` (or ``pattern``) and ``specials`` are for the files that do not say them: a
+        ``.tiktoken`` file and ``merges.txt`` (whose split is gpt2 unless told). A file saved by
+        `save` has a ``.meta.json`` beside it that does.
+
+        Raises:
+            FileError: the file cannot be read.
+            FormatError: it is damaged, or asks for something that is not supported.
+            ConfigError: ``split`` or ``specials`` are missing, or given where the file says them.
+        """
+        path = Path(path)
+        if path.is_dir():
+            path = path / "tokenizer.json"
+        given = {"split": split, "pattern": pattern, "specials": specials}
+        if path.suffix == ".tiktoken":
+            meta = _meta_of(path, given)
+            if meta["split"] is None and meta["pattern"] is None:
+                raise ConfigError(
+                    f"{path}: a .tiktoken file does not say how to split text; give split= (gpt2, "
+                    "gpt4, o200k, llama3, qwen2, none) or pattern="
+                )
+            core = _rust_tok.Tokenizer.from_tiktoken(_read(path), **meta)
+        elif path.name.endswith(("merges.txt", "vocab.json")):
+            stem = path.name.removesuffix("merges.txt").removesuffix("vocab.json")
+            vocab, merges = path.with_name(stem + "vocab.json"), path.with_name(stem + "merges.txt")
+            meta = _meta_of(merges, given)
+            if meta["split"] is None and meta["pattern"] is None:
+                meta["split"] = "gpt2"
+            core = _rust_tok.Tokenizer.from_gpt2(_read(vocab), _read(merges), **meta)
+        elif path.suffix == ".json":
+            for name, value in given.items():
+                if value is not None:
+                    raise ConfigError(f"{path}: {name}= is not for tokenizer.json, which says it")
+            core = _rust_tok.Tokenizer.from_tokenizer_json(_read(path))
+        else:
+            raise FormatError(
+                f"{path}: expected tokenizer.json, *.tiktoken, vocab.json with merges.txt, or a folder "
+                "with a tokenizer.json"
+            )
+        return cls(core)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save as the name says: ``*.json``, ``*.tiktoken``, or ``merges.txt`` (with ``vocab.json``).
+
+        A file is replaced whole or not at all. Formats that cannot hold the split and the specials
+        get a ``.meta.json`` beside them.
+
+        Raises:
+            VocabularyError: that format cannot hold this tokenizer.
+            FileError: the file cannot be written; an old one is untouched.
+        """
+        path = Path(path)
+        if path.suffix == ".tiktoken":
+            data = self._core.to_tiktoken()
+            write_atomically(_meta_path(path), self._meta())
+        elif path.name.endswith("merges.txt"):
+            vocab, data = self._core.to_gpt2()
+            write_atomically(path.with_name(path.name[: -len("merges.txt")] + "vocab.json"), vocab)
+            write_atomically(_meta_path(path), self._meta())
+        elif path.suffix == ".json" and not path.name.endswith("vocab.json"):
+            data = self._core.to_tokenizer_json()
+        else:
+            raise ConfigError(
+                f"{path}: expected a name that ends in .json, .tiktoken or merges.txt, which says the "
+                "format to write"
+            )
+        write_atomically(path, data)
+
+    def _meta(self) -> _Bytes:
+        return json_bytes(
+            {
+                "format": "primetone tokenizer meta",
+                "version": 1,
+                "split": None if self.split == "custom" else self.split,
+                "pattern": self.pattern if self.split == "custom" else None,
+                "specials": self.specials,
+                "unicode_version": _rust_tok.UNICODE_VERSION,
+            }
+        )
+
+    # ---- what it is ----
+
+    @property
+    def kind(self) -> Literal["bpe", "byte", "char", "word"]:
+        """What ids stand for."""
+        return self._core.kind  # type: ignore[return-value]  # the core has no fifth kind
+
+    @property
+    def vocab_size(self) -> int:
+        """One more than the largest id."""
+        return self._core.vocab_size
+
+    def __len__(self) -> int:
+        return self._core.vocab_size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of encoded ids: uint16 where the whole vocabulary fits, else uint32."""
+        return np.dtype(np.uint16 if self.vocab_size <= 1 << 16 else np.uint32)
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits: equal exactly when tokens, merges, split and specials are."""
+        return self._core.fingerprint
+
+    @property
+    def split(self) -> str | None:
+        """The name of the split scheme, "custom", or None for characters."""
+        return self._core.split
+
+    @property
+    def pattern(self) -> str | None:
+        """The split pattern; None for characters and for the scheme none."""
+        return self._core.pattern
+
+    @property
+    def merges(self) -> list[tuple[int, int, int]]:
+        """(left, right, new id) of every merge, in the order they apply."""
+        return self._core.merges()
+
+    @property
+    def specials(self) -> dict[str, int]:
+        """Ids of the special tokens by name."""
+        return dict(self._core.specials)
+
+    @property
+    def eos_id(self) -> int | None:
+        """The special token that ends a document: <|endoftext|>, <eos> or </s>."""
+        return self._role(_EOS_NAMES)
+
+    @property
+    def bos_id(self) -> int | None:
+        """The special token that begins a document, if there is one."""
+        return self._role(_BOS_NAMES)
+
+    @property
+    def pad_id(self) -> int | None:
+        """The special token that fills up short rows, if there is one."""
+        return self._role(_PAD_NAMES)
+
+    @property
+    def unknown_id(self) -> int | None:
+        """The special token for characters outside the alphabet, if there is one."""
+        return self._core.unknown_id
+
+    def _role(self, names: Sequence[str]) -> int | None:
+        specials = self.specials
+        return next((specials[name] for name in names if name in specials), None)
+
+    @property
+    def learn_report(self) -> dict[str, Any] | None:
+        """What learning did (bytes, pieces, words, merges, why it stopped); None if it was loaded."""
+        return None if self._learn_report is None else dict(self._learn_report)
+
+    def __getitem__(self, token_id: int) -> _Bytes:
+        """The bytes of a token; for a special, its name as bytes."""
+        if not 0 <= token_id < self.vocab_size:
+            raise UnknownTokenError(
+                f"id {token_id} is not in the vocabulary, whose ids run from 0 to "
+                f"{self.vocab_size - 1}"
+            )
+        return self._core.token(token_id)
+
+    def __contains__(self, token: Text) -> bool:
+        return self.id_of(token) is not None
+
+    def id_of(self, token: Text) -> int | None:
+        """The id of a token of text, or of a special by its name given as str."""
+        if isinstance(token, str):
+            special = self.specials.get(token)
+            return self._core.id_of(token.encode()) if special is None else special
+        return self._core.id_of(token)
+
+    def token_lengths(self) -> npt.NDArray[np.uint32]:
+        """Bytes of text that each id stands for, shape (vocab_size,); 0 for specials."""
+        return self._core.token_lengths()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tokenizer) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __repr__(self) -> str:
+        split = "" if self.split is None else f", split={self.split!r}"
+        return (
+            f"Tokenizer({self.kind}, {self.vocab_size} tokens{split}, "
+            f"fingerprint {self.fingerprint[:8]})"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self._core.to_tokenizer_json(), self._learn_report)
+
+    # ---- text to ids ----
+
+    def encode(self, text: Text, *, allowed_special: Collection[str] | Literal["all"] = ()) -> Ids:
+        """The ids of one text, a 1-D array of `dtype`.
+
+        Special tokens in the text are plain text unless ``allowed_special`` names them (or is
+        "all"); of several that fit, the longest is taken.
+
+        Raises:
+            UnknownTokenError: a character outside the alphabet, or an unknown special name.
+            UnicodeEncodeError: a lone surrogate; encode it yourself with the errors= you want.
+        """
+        return self._core.encode(text, allowed_special=_allowed(allowed_special))
+
+    def encode_batch(
+        self,
+        texts: Iterable[Text],
+        *,
+        threads: int | None = None,
+        allowed_special: Collection[str] | Literal["all"] = (),
+    ) -> TokenBatch:
+        """The ids of several texts, flat, with offsets; the same on any number of threads.
+
+        Errors are those of `encode`.
+        """
+        ids, offsets = self._core.encode_batch(
+            list(_checked(texts)),
+            allowed_special=_allowed(allowed_special),
+            threads=_num_threads(threads),
+        )
+        return TokenBatch(ids, offsets)
+
+    def pieces(self, text: Text) -> list[_Bytes]:
+        """The pieces that merges do not cross; joined, they are the text."""
+        return self._core.pieces(text)
+
+    # ---- ids to text ----
+
+    def decode_bytes(self, ids: npt.ArrayLike, *, skip_specials: bool = False) -> _Bytes:
+        """The bytes that ids spell, exactly; a special spells its name unless skipped.
+
+        Raises:
+            UnknownTokenError: an id that the vocabulary does not hold, with its position.
+        """
+        array = _id_array(ids)
+        if skip_specials and self.specials:
+            array = array[~np.isin(array, list(self.specials.values()))]
+        return self._core.decode_bytes(array)
+
+    def decode(
+        self, ids: npt.ArrayLike, *, errors: str = "replace", skip_specials: bool = False
+    ) -> str:
+        """The text that ids spell; ``errors`` is for ids that end inside a character."""
+        return self.decode_bytes(ids, skip_specials=skip_specials).decode("utf-8", errors)
+
+    def stream_decoder(self, *, skip_specials: bool = True) -> StreamDecoder:
+        """A decoder for ids that come one by one; it gives out whole characters only."""
+        return StreamDecoder(self, skip_specials=skip_specials)
+
+
+@final
+class StreamDecoder:
+    """Text from ids that come one by one, never half a character."""
+
+    def __init__(self, tokenizer: Tokenizer, *, skip_specials: bool) -> None:
+        self._tokenizer = tokenizer
+        self._skipped = frozenset(tokenizer.specials.values()) if skip_specials else frozenset()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def push(self, token_id: int) -> str:
+        """The characters that this id completes; often none, when it ends inside one."""
+        if token_id in self._skipped:
+            return ""
+        return self._decoder.decode(self._tokenizer[token_id])
+
+    def finish(self) -> str:
+        """What is left: U+FFFD if the ids ended inside a character, else nothing."""
+        return self._decoder.decode(b"", final=True)
+
+
+def _restore(data: bytes, learn_report: Mapping[str, Any] | None) -> Tokenizer:
+    return Tokenizer(_rust_tok.Tokenizer.from_tokenizer_json(data), learn_report)
+
+
+def _checked(texts: Iterable[Text]) -> Iterable[Text]:
+    if isinstance(texts, str | bytes):
+        raise ConfigError(
+            f"expected an iterable of texts, found one {type(texts).__name__}; put it in a list"
+        )
+    return texts
+
+
+def _checked_size(vocab_size: int) -> int:
+    if not 0 <= vocab_size < 1 << 32:
+        raise ConfigError(f"vocab_size must be between 256 and 16777216; found {vocab_size}")
+    return vocab_size
+
+
+def _num_threads(threads: int | None) -> int:
+    if threads is None:
+        affinity = getattr(os, "sched_getaffinity", None)
+        return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    if threads < 1:
+        raise ConfigError(f"threads must be at least 1, or None for all cores; found {threads}")
+    return threads
+
+
+def _allowed(allowed_special: Collection[str] | Literal["all"]) -> str | list[str]:
+    return allowed_special if isinstance(allowed_special, str) else list(allowed_special)
+
+
+def _id_array(ids: npt.ArrayLike) -> npt.NDArray[np.uint32]:
+    array = np.asarray(ids)
+    if array.size == 0:
+        return np.zeros(0, dtype=np.uint32)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise ConfigError(
+            f"ids must be a flat sequence of integers; found shape {array.shape} of {array.dtype}"
+        )
+    smallest, largest = int(array.min()), int(array.max())
+    if smallest < 0 or largest >= 1 << 32:
+        wrong = smallest if smallest < 0 else largest
+        position = int(np.flatnonzero(array == wrong)[0])
+        raise UnknownTokenError(f"id {wrong} at position {position} is not in any vocabulary")
+    return np.ascontiguousarray(array, dtype=np.uint32)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FileError(
+            f"{path}: cannot read the tokenizer file: {error.strerror}",
+            errno=error.errno,
+            filename=str(path),
+        ) from error
+
+
+def _meta_path(path: Path) -> Path:
+    return path.with_name(path.name + ".meta.json")
+
+
+def _meta_of(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Split, pattern and specials: as given, else as the side file says, else unknown."""
+    meta = dict(given)
+    if _meta_path(path).exists():
+        stored = read_json(_meta_path(path))
+        if not isinstance(stored, dict) or stored.get("format") != "primetone tokenizer meta":
+            raise FormatError(f"{_meta_path(path)}: not a tokenizer's side file; remove it")
+        if meta["split"] is None and meta["pattern"] is None:
+            meta.update(split=stored.get("split"), pattern=stored.get("pattern"))
+        if meta["specials"] is None:
+            meta["specials"] = stored.get("specials")
+    meta["specials"] = list((meta["specials"] or {}).items())
+    return meta

@@ -1,0 +1,89 @@
+//! The one door into the core: releases the interpreter, acts on Ctrl-C, maps errors, stops panics.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use rust_tok::Result;
+use rust_tok::control::Control;
+
+use crate::errors::{internal, to_python};
+
+/// How often a long call looks for Ctrl-C and reports its progress.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Calls on less input than this take too short a time to be interrupted.
+pub(crate) const QUICK_BYTES: usize = 64 << 10;
+
+/// Do short work on this thread, the interpreter held.
+pub(crate) fn quick<T>(py: Python<'_>, work: impl FnOnce(&Control) -> Result<T>) -> PyResult<T> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(&Control::default())));
+    finish(py, outcome)
+}
+
+/// Do long work on a thread of its own while this one waits for it, for Ctrl-C and for progress.
+///
+/// `progress`, if any, is called as `progress(stage, done, total)` on this thread.
+pub(crate) fn enter<T: Send>(
+    py: Python<'_>,
+    control: &Control,
+    progress: Option<&Py<PyAny>>,
+    work: impl FnOnce(&Control) -> Result<T> + Send,
+) -> PyResult<T> {
+    let (outcome, interruption) = py.detach(|| {
+        thread::scope(|scope| {
+            let (sender, receiver) = mpsc::sync_channel(1);
+            scope.spawn(move || {
+                let outcome = catch_unwind(AssertUnwindSafe(|| work(control)));
+                // the receiver waits for this until it has it
+                let _ = sender.send(outcome);
+            });
+            let mut interruption = None;
+            loop {
+                match receiver.recv_timeout(LOOK_EVERY) {
+                    Ok(outcome) => return (Some(outcome), interruption),
+                    Err(RecvTimeoutError::Disconnected) => return (None, interruption),
+                    Err(RecvTimeoutError::Timeout) if interruption.is_none() => {
+                        interruption = Python::attach(|py| look(py, control, progress)).err();
+                        if interruption.is_some() {
+                            control.interrupt();
+                        }
+                    }
+                    Err(RecvTimeoutError::Timeout) => {}
+                }
+            }
+        })
+    });
+    match (interruption, outcome) {
+        (Some(error), _) => Err(error),
+        (None, Some(outcome)) => finish(py, outcome),
+        (None, None) => Err(internal(py, "a worker ended without a result")),
+    }
+}
+
+fn look(py: Python<'_>, control: &Control, progress: Option<&Py<PyAny>>) -> PyResult<()> {
+    py.check_signals()?;
+    if let Some(callback) = progress {
+        let (stage, done, total) = control.progress();
+        callback.call1(py, (stage.name(), done, total))?;
+    }
+    Ok(())
+}
+
+fn finish<T>(
+    py: Python<'_>,
+    outcome: std::result::Result<Result<T>, Box<dyn Any + Send>>,
+) -> PyResult<T> {
+    match outcome {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(to_python(py, &error)),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(internal(py, text.unwrap_or("a panic without a message")))
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! The tokenizer as Python sees it; `primetone.Tokenizer` wraps it with files and defaults.
+
+use numpy::{PyArray1, PyReadonlyArray1};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyIterator};
+use rust_tok as core;
+use rust_tok::control::Control;
+use rust_tok::count::{Counter, WordCounts};
+use rust_tok::encode::Allowed;
+use rust_tok::format::{gpt2, tiktoken, tokenizer_json};
+use rust_tok::learn::Stop;
+use rust_tok::split::Scheme;
+use rust_tok::tokenizer::LearnReport;
+use rust_tok::{Error, Splitter};
+
+use crate::door::{QUICK_BYTES, enter, quick};
+use crate::text::{Text, slices};
+
+/// Documents are counted in batches of about this size.
+const BATCH_BYTES: usize = 16 << 20;
+
+/// Text to ids and back. Immutable.
+#[pyclass(frozen, module = "primetone._rust_tok")]
+pub(crate) struct Tokenizer(core::Tokenizer);
+
+/// What `allowed_special` may be: names, or "all".
+#[derive(FromPyObject)]
+enum AllowedSpecial {
+    #[pyo3(transparent, annotation = "str")]
+    Word(String),
+    #[pyo3(transparent, annotation = "collection of str")]
+    Names(Vec<String>),
+}
+
+impl AllowedSpecial {
+    fn to_core(self) -> core::Result<Allowed> {
+        match self {
+            Self::Word(word) if word == "all" => Ok(Allowed::All),
+            Self::Word(word) => Err(Error::Argument(format!(
+                "allowed_special must be \"all\" or a collection of names; found {word:?}"
+            ))),
+            Self::Names(names) if names.is_empty() => Ok(Allowed::Nothing),
+            Self::Names(names) => Ok(Allowed::Names(names)),
+        }
+    }
+}
+
+fn splitter(split: Option<&str>, pattern: Option<&str>) -> core::Result<Splitter> {
+    match (split, pattern) {
+        (_, Some(pattern)) => Splitter::pattern(pattern),
+        (Some(name), None) => Scheme::of_name(name).map(Splitter::scheme).ok_or_else(|| {
+            let known: Vec<_> = Scheme::ALL.iter().map(|scheme| scheme.name()).collect();
+            Error::Pattern(format!(
+                "split must be one of {}; found {name:?} (a pattern of your own goes into pattern=)",
+                known.join(", ")
+            ))
+        }),
+        (None, None) => Err(Error::Pattern("give a split or a pattern".to_owned())),
+    }
+}
+
+/// Count the pieces of all texts of a Python iterable.
+fn count(
+    texts: &Bound<'_, PyAny>,
+    splitter: &Splitter,
+    threads: usize,
+    progress: Option<&Py<PyAny>>,
+) -> PyResult<WordCounts> {
+    let py = texts.py();
+    let control = Control::default();
+    Counter::begin(&control, 0);
+    let mut counter = Counter::new(splitter.clone(), threads);
+    let mut texts = PyIterator::from_object(texts)?;
+    loop {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while bytes < BATCH_BYTES
+            && let Some(text) = texts.next()
+        {
+            batch.push(text?.extract::<Text>()?);
+            bytes += batch.last().map_or(0, |text| text.bytes().len());
+        }
+        if batch.is_empty() {
+            return enter(py, &control, None, |_| counter.finish());
+        }
+        enter(py, &control, progress, |control| counter.add(&slices(&batch), control))?;
+    }
+}
+
+fn report<'py>(py: Python<'py>, report: &LearnReport) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("num_bytes", report.num_bytes)?;
+    dict.set_item("num_pieces", report.num_pieces)?;
+    dict.set_item("num_words", report.num_words)?;
+    dict.set_item("num_merges", report.num_merges)?;
+    let stop = match report.stop {
+        Stop::Enough => "vocab_size",
+        Stop::NoPairsLeft => "no pairs left",
+    };
+    dict.set_item("stop", stop)?;
+    Ok(dict)
+}
+
+impl Tokenizer {
+    /// Ids as an array of the smallest type that holds the whole vocabulary.
+    fn array<'py>(&self, py: Python<'py>, ids: Vec<u32>) -> Bound<'py, PyAny> {
+        if self.0.vocab().len() <= 1 << 16 {
+            let ids: Vec<u16> = ids.into_iter().map(|id| id as u16).collect();
+            PyArray1::from_vec(py, ids).into_any()
+        } else {
+            PyArray1::from_vec(py, ids).into_any()
+        }
+    }
+}
+
+#[pymethods]
+impl Tokenizer {
+    /// Learn byte-level BPE from an iterable of `str` or `bytes`: (tokenizer, report).
+    #[staticmethod]
+    #[pyo3(signature = (texts, *, vocab_size, split, pattern, specials, threads, progress))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn learn_bpe<'py>(
+        texts: &Bound<'py, PyAny>,
+        vocab_size: u32,
+        split: Option<&str>,
+        pattern: Option<&str>,
+        specials: Vec<String>,
+        threads: usize,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<(Self, Bound<'py, PyDict>)> {
+        let py = texts.py();
+        let splitter = quick(py, |_| splitter(split, pattern))?;
+        let counts = count(texts, &splitter, threads, progress.as_ref())?;
+        let control = Control::default();
+        let (tokenizer, learnt) = enter(py, &control, progress.as_ref(), |control| {
+            core::Tokenizer::learn(&counts, vocab_size, &specials, splitter, control)
+        })?;
+        Ok((Self(tokenizer), report(py, &learnt)?))
+    }
+
+    /// A word tokenizer of the most frequent pieces of an iterable of texts: (tokenizer, report).
+    #[staticmethod]
+    #[pyo3(signature = (texts, *, vocab_size, split, pattern, specials, threads, progress))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn learn_words<'py>(
+        texts: &Bound<'py, PyAny>,
+        vocab_size: u32,
+        split: Option<&str>,
+        pattern: Option<&str>,
+        specials: Vec<String>,
+        threads: usize,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<(Self, Bound<'py, PyDict>)> {
+        let py = texts.py();
+        let splitter = quick(py, |_| splitter(split, pattern))?;
+        let counts = count(texts, &splitter, threads, progress.as_ref())?;
+        let (tokenizer, learnt) = enter(py, &Control::default(), None, |_| {
+            core::Tokenizer::learn_words(&counts, vocab_size, &specials, splitter)
+        })?;
+        Ok((Self(tokenizer), report(py, &learnt)?))
+    }
+
+    /// A byte tokenizer: the specials, then the 256 bytes.
+    #[staticmethod]
+    #[pyo3(signature = (*, specials))]
+    fn bytes(py: Python<'_>, specials: Vec<String>) -> PyResult<Self> {
+        quick(py, |_| core::Tokenizer::bytes(&specials)).map(Self)
+    }
+
+    /// A character tokenizer: the specials, then the characters of `alphabet` in order.
+    #[staticmethod]
+    #[pyo3(signature = (alphabet, *, specials, unknown))]
+    fn characters(
+        py: Python<'_>,
+        alphabet: &str,
+        specials: Vec<String>,
+        unknown: Option<&str>,
+    ) -> PyResult<Self> {
+        quick(py, |_| core::Tokenizer::characters(alphabet, &specials, unknown)).map(Self)
+    }
+
+    /// Read a `tokenizer.json`.
+    #[staticmethod]
+    fn from_tokenizer_json(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        py.detach(|| tokenizer_json::read(data))
+            .map_or_else(|error| quick(py, |_| Err(error)), |tokenizer| Ok(Self(tokenizer)))
+    }
+
+    /// Read `.tiktoken` rank lines.
+    #[staticmethod]
+    #[pyo3(signature = (data, *, split, pattern, specials))]
+    fn from_tiktoken(
+        py: Python<'_>,
+        data: &[u8],
+        split: Option<&str>,
+        pattern: Option<&str>,
+        specials: Vec<(String, u32)>,
+    ) -> PyResult<Self> {
+        let read = || tiktoken::read(data, splitter(split, pattern)?, specials);
+        quick(py, |_| read()).map(Self)
+    }
+
+    /// Read a `vocab.json` and a `merges.txt`.
+    #[staticmethod]
+    #[pyo3(signature = (vocab_json, merges_txt, *, split, pattern, specials))]
+    fn from_gpt2(
+        py: Python<'_>,
+        vocab_json: &[u8],
+        merges_txt: &[u8],
+        split: Option<&str>,
+        pattern: Option<&str>,
+        specials: Vec<(String, u32)>,
+    ) -> PyResult<Self> {
+        let read = || gpt2::read(vocab_json, merges_txt, splitter(split, pattern)?, specials);
+        quick(py, |_| read()).map(Self)
+    }
+
+    /// The `tokenizer.json` of this tokenizer.
+    fn to_tokenizer_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &quick(py, |_| tokenizer_json::write(&self.0))?))
+    }
+
+    /// The `.tiktoken` lines of this tokenizer.
+    fn to_tiktoken<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &quick(py, |_| tiktoken::write(&self.0))?))
+    }
+
+    /// The `vocab.json` and `merges.txt` of this tokenizer.
+    fn to_gpt2<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        let (vocab, merges) = quick(py, |_| gpt2::write(&self.0))?;
+        Ok((PyBytes::new(py, &vocab), PyBytes::new(py, &merges)))
+    }
+
+    /// "bpe", "byte", "char" or "word".
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.0.kind().name()
+    }
+
+    /// One more than the largest id.
+    #[getter]
+    fn vocab_size(&self) -> usize {
+        self.0.vocab().len()
+    }
+
+    /// 32 hexadecimal digits that name the content.
+    #[getter]
+    fn fingerprint(&self) -> &str {
+        self.0.fingerprint()
+    }
+
+    /// The name of the split scheme, "custom", or None for a character tokenizer.
+    #[getter]
+    fn split(&self) -> Option<&'static str> {
+        self.0.splitter().map(Splitter::name)
+    }
+
+    /// The split pattern, if there is one.
+    #[getter]
+    fn pattern(&self) -> Option<&str> {
+        self.0.splitter().and_then(Splitter::pattern_text)
+    }
+
+    /// (name, id) of the special tokens, by id.
+    #[getter]
+    fn specials(&self) -> Vec<(String, u32)> {
+        self.0.vocab().specials().to_vec()
+    }
+
+    /// The id of characters outside the alphabet, if there is one.
+    #[getter]
+    fn unknown_id(&self) -> Option<u32> {
+        self.0.unknown_id()
+    }
+
+    /// The number of merges.
+    #[getter]
+    fn num_merges(&self) -> usize {
+        self.0.merges().len()
+    }
+
+    /// (left, right, id) of every merge, in order.
+    fn merges(&self) -> Vec<(u32, u32, u32)> {
+        self.0.merges().iter().map(|merge| (merge.left, merge.right, merge.id)).collect()
+    }
+
+    /// The ids of one text.
+    #[pyo3(signature = (text, *, allowed_special))]
+    fn encode<'py>(
+        &self,
+        py: Python<'py>,
+        text: Text,
+        allowed_special: AllowedSpecial,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let work =
+            |control: &Control| self.0.encode(text.bytes(), &allowed_special.to_core()?, control);
+        let ids = if text.bytes().len() < QUICK_BYTES {
+            quick(py, work)?
+        } else {
+            enter(py, &Control::default(), None, work)?
+        };
+        Ok(self.array(py, ids))
+    }
+
+    /// The ids of several texts, one after the other, and where each begins.
+    #[pyo3(signature = (texts, *, allowed_special, threads))]
+    #[expect(clippy::needless_pass_by_value, reason = "the texts stay borrowed for the whole call")]
+    fn encode_batch<'py>(
+        &self,
+        py: Python<'py>,
+        texts: Vec<Text>,
+        allowed_special: AllowedSpecial,
+        threads: usize,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyArray1<u64>>)> {
+        let slices = slices(&texts);
+        let bytes: usize = slices.iter().map(|slice| slice.len()).sum();
+        let work = |control: &Control| {
+            self.0.encode_batch(&slices, &allowed_special.to_core()?, threads, control)
+        };
+        let batch = if bytes < QUICK_BYTES {
+            quick(py, work)?
+        } else {
+            enter(py, &Control::default(), None, work)?
+        };
+        Ok((self.array(py, batch.ids), PyArray1::from_vec(py, batch.offsets)))
+    }
+
+    /// The bytes that ids spell.
+    fn decode_bytes<'py>(
+        &self,
+        py: Python<'py>,
+        ids: PyReadonlyArray1<'py, u32>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let ids = ids.as_array();
+        let decode = || self.0.decode(ids.iter().copied());
+        let bytes = quick(py, |_| decode())?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// The bytes of one token; the name of a special.
+    fn token<'py>(&self, py: Python<'py>, id: u32) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &quick(py, |_| self.0.decode([id]))?))
+    }
+
+    /// The id of the text token with these bytes.
+    fn id_of(&self, token: &[u8]) -> Option<u32> {
+        self.0.vocab().id_of(token)
+    }
+
+    /// How many bytes of text each id stands for; 0 for specials and holes.
+    fn token_lengths<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<u32>> {
+        let vocab = self.0.vocab();
+        let length = |id| vocab.text(id).map_or(0, |bytes| bytes.len() as u32);
+        PyArray1::from_vec(py, (0..vocab.len() as u32).map(length).collect())
+    }
+
+    /// The pieces of a text.
+    fn pieces<'py>(&self, py: Python<'py>, text: Text) -> Vec<Bound<'py, PyBytes>> {
+        let splitter = self.0.splitter().cloned();
+        let splitter = splitter.unwrap_or_else(|| Splitter::scheme(Scheme::None));
+        splitter.pieces(text.bytes()).into_iter().map(|piece| PyBytes::new(py, piece)).collect()
+    }
+}
