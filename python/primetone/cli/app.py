@@ -33,6 +33,6 @@ def build_app() -> App:
     )
     for verb in (learn, encode, decode, train, evaluate, generate, plot):
         app.command(verb, help_epilogue="")
-    app.command(build_inspect(), help_epilogue="")
+    app.command(build_inspect())
     app.command(demo, help_epilogue="")
     return app

@@ -21,7 +21,7 @@ Example::
 
 def build_inspect() -> App:
     """The verb with its four objects."""
-    app = App(name="inspect", help=HELP)
+    app = App(name="inspect", help=HELP, help_epilogue="")
     for command in (recipe, tokenizer, store, run):
         app.command(command)
     return app

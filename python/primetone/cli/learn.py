@@ -54,7 +54,7 @@ def learn(
     special
         A special token; repeat for several. Each kind has its usual ones when none is given.
     unknown
-        What a character outside the alphabet becomes (char, word): an error, or <unk>.
+        What a character outside the alphabet becomes (char): an error, or <unk>.
     out
         The file to write; an older one is replaced in one step.
     encoding
@@ -73,24 +73,23 @@ def learn(
         raise UsageError(f"--vocab-size is for bpe and word; a {kind} vocabulary has its own size")
     if pattern is not None and kind not in ("bpe", "word"):
         raise UsageError(f"--pattern is for bpe and word; a {kind} tokenizer has no pieces")
-    if unknown != "error" and kind not in ("char", "word"):
-        raise UsageError(f"--unknown is for char and word; a {kind} tokenizer knows every byte")
+    if unknown != "error" and kind != "char":
+        raise UsageError(f"--unknown is for char; a {kind} tokenizer knows every byte")
     size = 4096 if vocab_size is None else vocab_size
     specials = {} if special is None else {"specials": tuple(special)}
-    pieces = {"split": split} if pattern is None else {"split": "none", "pattern": pattern}
+    pieces = {"split": split} if pattern is None else {"split": None, "pattern": pattern}
     started = time.monotonic()
     corpus = Corpus.read(require_texts(texts), encoding=encoding, field=field)
-    documents = (document.data for document in corpus)
+    documents = corpus.texts()
     with Progress() as progress:
         progress.show("reading")
         if kind == "char":
             tokenizer = Tokenizer.characters(documents, unknown=unknown, **specials)
         elif kind == "byte":
             tokenizer = Tokenizer.bytes(**specials)
-        elif kind == "word":
-            tokenizer = Tokenizer.words(documents, vocab_size=size, **pieces, **specials)
         else:
-            tokenizer = Tokenizer.learn(
+            make = Tokenizer.words if kind == "word" else Tokenizer.learn
+            tokenizer = make(
                 documents,
                 vocab_size=size,
                 threads=threads,

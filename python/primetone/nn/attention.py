@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from primetone.nn.kernels import causal_attention, rms_normalise
 from primetone.nn.layers import NORM_EPSILON, StackedLinear
 from primetone.nn.positions import turn
 
@@ -76,22 +77,24 @@ class SelfAttention(nn.Module):
         else:
             pair_BTNHK, value_BT1HK = stack_BTNHK.split((2, 1), dim=2)
             if self.qk_norm == "rms":
-                pair_BTNHK = F.rms_norm(pair_BTNHK, (self.head_width,), None, NORM_EPSILON)
+                pair_BTNHK = rms_normalise(pair_BTNHK, NORM_EPSILON)
             if rotary is not None:
                 pair_BTNHK = turn(pair_BTNHK, *rotary)
             query_BTHK, key_BTHK = pair_BTNHK.unbind(dim=2)
             value_BTHK = value_BT1HK.squeeze(2)
-        key_BHTK, value_BHTK = key_BTHK.transpose(1, 2), value_BTHK.transpose(1, 2)
-        is_causal = True
-        if cache is not None:
-            is_causal = cache.length == 0
-            assert is_causal or T == 1, "a cache that holds text takes one token at a time"
-            key_BHTK, value_BHTK = cache.append(key_BHTK, value_BHTK)
-        mixed_BHTK = F.scaled_dot_product_attention(
-            query_BTHK.transpose(1, 2),
-            key_BHTK,
-            value_BHTK,
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=is_causal,
+        mixed_BHTK = self._attend(
+            query_BTHK.transpose(1, 2), key_BTHK.transpose(1, 2), value_BTHK.transpose(1, 2), cache
         )
         return self.outward(mixed_BHTK.transpose(1, 2).reshape(B, T, D))
+
+    def _attend(
+        self, query_BHTK: Tensor, key_BHTK: Tensor, value_BHTK: Tensor, cache: LayerCache | None
+    ) -> Tensor:
+        if cache is not None:
+            is_new = cache.length == 0
+            assert is_new or query_BHTK.shape[2] == 1, "with text in it, a cache takes one token"
+            key_BHTK, value_BHTK = cache.append(key_BHTK, value_BHTK)
+            if not is_new:
+                return F.scaled_dot_product_attention(query_BHTK, key_BHTK, value_BHTK)
+        dropout = self.dropout if self.training else 0.0
+        return causal_attention(query_BHTK, key_BHTK, value_BHTK, dropout=dropout)

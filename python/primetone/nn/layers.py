@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from primetone.nn.kernels import rms_normalise, squared_relu
+
 Norm: TypeAlias = Literal["rms", "rms-plain", "layer"]
 """`rms` root mean square with a gain, `rms-plain` without one, `layer` mean and variance."""
 
@@ -29,11 +31,11 @@ class RMSNorm(nn.Module):
 
     def __init__(self, width: int, *, gain: Literal["learned", "none"] = "learned") -> None:
         super().__init__()
-        self.shape = (width,)
         self.weight = nn.Parameter(torch.ones(width)) if gain == "learned" else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.shape, self.weight, NORM_EPSILON)
+        normalised = rms_normalise(x, NORM_EPSILON)
+        return normalised if self.weight is None else normalised * self.weight
 
 
 @final
@@ -105,7 +107,7 @@ def _activate(x: Tensor, activation: Activation) -> Tensor:
         case "gelu":
             return F.gelu(x)
         case "relu2":
-            return F.relu(x).square()
+            return squared_relu(x)
         case "swiglu":
             gate, value = x.chunk(2, dim=-1)
             return F.silu(gate) * value

@@ -140,16 +140,13 @@ def learn_tokenizer(
     text: which characters exist is no secret worth an error at the first rare one.
     """
     match config.kind:
-        case "bpe":
-            return Tokenizer.learn(
+        case "bpe" | "word":
+            learn = Tokenizer.learn if config.kind == "bpe" else Tokenizer.words
+            return learn(
                 split.train.texts(),
                 vocab_size=config.vocab_size,
                 split=config.split,
                 progress=progress,
-            )
-        case "word":
-            return Tokenizer.words(
-                split.train.texts(), vocab_size=config.vocab_size, split=config.split
             )
         case "char":
             return Tokenizer.characters(corpus.texts(), unknown=config.unknown)
