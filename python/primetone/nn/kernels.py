@@ -1,0 +1,101 @@
+"""Three small operations in the form that is fast on a CPU, each equal to its one-line definition.
+
+On CUDA the definitions are used: the compiler fuses them. On a CPU autograd runs what the
+definition is made of step by step, and these passes over memory cost more than the matrix
+products of a small model.
+
+Measured (forward + backward, 2 Zen 5 cores, float32, batch 16, context 128, width 128):
+root mean square norm 0.61 -> 0.30 ms, squared ReLU of 512 channels 1.8 -> 0.9 ms, attention of 4
+heads 7.8 -> 6.1 ms at context 128 (bfloat16: 11.8 -> 2.6 ms) but 9.7 -> 10.8 ms at context 256.
+
+Letters: B batch, H heads, T time, K head width.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+PLAIN_ATTENTION_CONTEXT = 128
+"""On a CPU, contexts up to this length take attention written out; beyond, the tiled kernel wins."""
+
+
+def rms_normalise(x: Tensor, epsilon: float) -> Tensor:
+    """x / sqrt(mean(x^2) + epsilon) over the last axis."""
+    if x.device.type == "cpu":
+        normalised: Tensor = _RMSNormalise.apply(x, epsilon)
+        return normalised
+    return F.rms_norm(x, x.shape[-1:], None, epsilon)
+
+
+def squared_relu(x: Tensor) -> Tensor:
+    """max(x, 0)^2."""
+    if x.device.type == "cpu":
+        squared: Tensor = _SquaredReLU.apply(x)
+        return squared
+    return F.relu(x).square()
+
+
+def causal_attention(
+    query_BHTK: Tensor, key_BHTK: Tensor, value_BHTK: Tensor, *, dropout: float
+) -> Tensor:
+    """softmax(Q K^T / sqrt(K)) V, each position seeing itself and what is before it."""
+    B, H, T, K = query_BHTK.shape
+    if query_BHTK.device.type != "cpu" or T > PLAIN_ATTENTION_CONTEXT:
+        return F.scaled_dot_product_attention(
+            query_BHTK, key_BHTK, value_BHTK, dropout_p=dropout, is_causal=True
+        )
+    mask_TT = torch.full((T, T), -torch.inf, dtype=query_BHTK.dtype).triu_(1)
+    scores = torch.baddbmm(
+        mask_TT.expand(B * H, T, T),
+        query_BHTK.reshape(B * H, T, K),
+        key_BHTK.reshape(B * H, T, K).mT,
+        alpha=K**-0.5,
+    )
+    weights = scores.softmax(-1)
+    if dropout:
+        weights = F.dropout(weights, dropout)
+    return (weights @ value_BHTK.reshape(B * H, T, K)).view(B, H, T, K)
+
+
+class _RMSNormalise(torch.autograd.Function):
+    """y = x r with r = 1 / rms(x); its gradient is r (g - x r^2 mean(g x)).
+
+    Only the input is saved: the backward pass stays differentiable.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, epsilon: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.epsilon = epsilon
+        return x * _inverse_rms(x, epsilon)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        rate = _inverse_rms(x, ctx.epsilon)
+        along = (gradient * x).mean(-1, keepdim=True) * rate.square()
+        return torch.addcmul(gradient, x, along, value=-1.0) * rate, None
+
+
+def _inverse_rms(x: Tensor, epsilon: float) -> Tensor:
+    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return torch.rsqrt(norm.square() / x.shape[-1] + epsilon)
+
+
+class _SquaredReLU(torch.autograd.Function):
+    """y = r r with r = max(x, 0); its gradient is 2 g r. The backward pass is differentiable."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        rectified = F.relu(x)
+        return rectified * rectified
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return gradient * F.relu(x) * 2.0
