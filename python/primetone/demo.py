@@ -22,6 +22,7 @@ from primetone.text.tokenizer import Tokenizer
 
 RECIPE = "demo"
 ENOUGH_BYTES = 200_000
+SHORT_PARAGRAPH = 60
 MOST_DOCSTRING_BYTES = 600_000
 LINE_SECONDS = 10.0
 MANUAL_PROMPTS = ("The import statement", "If the expression", "A class")
@@ -120,12 +121,25 @@ def read_demo_text(text: str | os.PathLike[str] | None) -> tuple[Corpus, str]:
 
 
 def _manual() -> list[str]:
-    """The texts of Python's interactive help, in the order of their names."""
+    """The texts of Python's interactive help, in the order of their names, every paragraph once.
+
+    Some topics repeat parts of others: what is kept apart for validation must not be known already.
+    """
     try:
         from pydoc_data.topics import topics
     except ImportError:  # some distributions leave it out
         return []
-    return [topics[name].strip() + "\n" for name in sorted(topics)]
+    seen: set[str] = set()
+    texts = []
+    for name in sorted(topics):
+        paragraphs = []
+        for paragraph in topics[name].strip().split("\n\n"):
+            words = " ".join(paragraph.split())
+            if len(words) < SHORT_PARAGRAPH or words not in seen:
+                paragraphs.append(paragraph)
+            seen.add(words)
+        texts.append("\n\n".join(paragraphs).strip() + "\n")
+    return texts
 
 
 def _docstrings() -> Iterator[str]:
@@ -165,9 +179,10 @@ class _TrainingLines:
 
 
 def _in_pieces(corpus: Corpus, tokenizer: Tokenizer) -> str:
-    """The beginning of a text with its tokens set apart."""
-    words = next(corpus.texts())[:400].decode("utf-8", "ignore").split()
-    ids = tokenizer.encode(" ".join(words)[:60])
+    """The beginning of the wordiest of the first lines of a text, its tokens set apart."""
+    lines = next(corpus.texts())[:4000].decode("utf-8", "ignore").splitlines() or [""]
+    wordiest = max(lines, key=lambda line: sum(word.isalpha() for word in line.split()))
+    ids = tokenizer.encode(" ".join(wordiest.split())[:64])
     return "|".join(tokenizer.decode([int(token_id)]) for token_id in ids)
 
 

@@ -60,6 +60,11 @@ def size_words(num_bytes: float) -> str:
     return f"{num_bytes:,.0f} {unit}" if unit == "bytes" else f"{num_bytes:,.1f} {unit}"
 
 
+def count_words(count: int, noun: str) -> str:
+    """1, "document" -> "1 document"; 2000 -> "2,000 documents"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def duration_words(seconds: float) -> str:
     """Seconds as "0.4 s", "59 s", "3 min 20 s" or "2 h 05 min"."""
     if seconds < 10:

@@ -9,6 +9,7 @@ from pathlib import Path
 from primetone.cli.console import (
     Progress,
     Texts,
+    count_words,
     duration_words,
     print_json,
     require_texts,
@@ -82,7 +83,7 @@ def encode(
         )
         return
     print(
-        f"{out}: {store.num_tokens:,} tokens from {store.num_documents:,} documents "
+        f"{out}: {store.num_tokens:,} tokens from {count_words(store.num_documents, 'document')} "
         f"({size_words(store.num_bytes)}, {store.num_bytes / max(store.num_tokens, 1):.2f} bytes "
         f"per token) in {duration_words(seconds)}"
     )

@@ -12,6 +12,7 @@ from primetone.cli.console import (
     Progress,
     Texts,
     UsageError,
+    count_words,
     duration_words,
     print_json,
     require_texts,
@@ -116,6 +117,6 @@ def learn(
         return
     print(
         f"{out}: {tokenizer.vocab_size:,} {tokenizer.kind} tokens, fingerprint "
-        f"{tokenizer.fingerprint}, learned from {corpus.num_documents:,} documents "
+        f"{tokenizer.fingerprint}, learned from {count_words(corpus.num_documents, 'document')} "
         f"({size_words(corpus.num_bytes)}) in {duration_words(seconds)}"
     )
