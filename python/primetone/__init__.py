@@ -60,9 +60,24 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("primetone.errors")
     if name not in _HOMES:
         raise AttributeError(f"module 'primetone' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
+    try:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        raise explain_missing(error) from error
     globals()[name] = value
     return value
+
+
+def explain_missing(error: ModuleNotFoundError) -> ImportError:
+    """The error to show for a module that is not installed: which extra brings it, if one does."""
+    from primetone.errors import MissingExtraError
+
+    if error.name in ("torch", "safetensors"):
+        return MissingExtraError(
+            f"training, evaluating and generating need {error.name}, which is not installed: "
+            "pip install 'primetone[train]'"
+        )
+    return error
 
 
 def __dir__() -> list[str]:

@@ -53,7 +53,7 @@ def run(*words: object, cwd: Path, **extra: str) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """sdist from the checkout, wheel from the sdist; crates come from cargo's cache if it has them."""
+    """sdist from the checkout, wheel from the sdist; crates from cargo's cache if it has them."""
     if shutil.which("cargo") is None:
         pytest.skip("needs cargo to build the wheel")
     folder = tmp_path_factory.mktemp("dist")
@@ -80,7 +80,7 @@ def test_the_wheel_is_small_and_complete(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for name in ("primetone/py.typed", "primetone/_rust_tok.pyi", "primetone/recipes/char.toml"):
         assert name in names
-    assert sum(name.endswith(".so") or name.endswith(".pyd") for name in names) == 1
+    assert sum(name.endswith((".so", ".pyd")) for name in names) == 1
     assert not any("test" in name or "__pycache__" in name for name in names)
     assert any("LICENSE-MIT" in name for name in names)
 

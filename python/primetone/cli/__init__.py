@@ -66,8 +66,11 @@ def _run(words: list[str]) -> int:
 
 def _explain(error: Exception) -> int:
     """One line about an error; a bug of ours says that it is one."""
+    from primetone import explain_missing
     from primetone.errors import Error, InternalError
 
+    if isinstance(error, ModuleNotFoundError):
+        error = explain_missing(error)
     ours = isinstance(error, Error) and not isinstance(error, InternalError)
     if ours or isinstance(error, MemoryError):
         _complain(_one_line(error) or "out of memory")
