@@ -23,9 +23,8 @@ TEXT ?=
 PIP_ARGS ?=
 RUST_MIN := $(shell sed -n 's/^rust-version *= *"\(.*\)"/\1/p' Cargo.toml)
 RUST_SOURCES := $(shell find rust_tok -name '*.rs' -o -name Cargo.toml) Cargo.toml $(wildcard Cargo.lock)
-INSTALL = if uv --version >/dev/null 2>&1; \
-	then uv pip install --python $(PY) -c constraints.txt $(PIP_ARGS); \
-	else $(PY) -m pip install --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
+HAS_UV := $(shell uv --version 2>/dev/null)
+INSTALL = $(if $(HAS_UV),uv pip install --python $(PY),$(PY) -m pip install --disable-pip-version-check) -c constraints.txt $(PIP_ARGS)
 # pyo3 looks for an interpreter when cargo is called by hand
 export PYO3_PYTHON := $(abspath $(PY))
 
@@ -69,12 +68,12 @@ clean:
 
 $(VENV)/.made-train: $(VENV)/.made $(RUST_SOURCES) pyproject.toml constraints.txt | need-rust
 	@echo "Building and installing primetone (the first time downloads torch, which is large)"
-	$(INSTALL) -e '.[train]'; fi
+	$(INSTALL) -e '.[train]'
 	@touch $@
 
 $(VENV)/.made-test: $(VENV)/.made $(RUST_SOURCES) pyproject.toml constraints.txt | need-rust
 	@echo "Building and installing primetone and what its tests need (the first time downloads torch, which is large)"
-	$(INSTALL) -e '.[test]'; fi
+	$(INSTALL) -e '.[test]'
 	@touch $(VENV)/.made-train $@
 
 $(VENV)/.made:
@@ -83,7 +82,7 @@ $(VENV)/.made:
 	for name in $(PYTHON) python3 python3.11 python3.12 python3.13 python3.14 python; do \
 		if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
 	done; \
-	if uv --version >/dev/null 2>&1; then \
+	if [ -n "$(HAS_UV)" ]; then \
 		echo "Creating $(VENV) with uv"; uv venv --quiet --python "$${python:->=3.11}" $(VENV); \
 	elif [ -z "$$python" ]; then \
 		echo "primetone needs Python 3.11 or newer; found: $$(python3 --version 2>&1). Install one, or say which: make demo PYTHON=/path/to/python" >&2; exit 1; \
