@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -77,8 +77,10 @@ def learn(
     if unknown != "error" and kind != "char":
         raise UsageError(f"--unknown is for char; a {kind} tokenizer knows every byte")
     size = 4096 if vocab_size is None else vocab_size
-    specials = {} if special is None else {"specials": tuple(special)}
-    pieces = {"split": split} if pattern is None else {"split": None, "pattern": pattern}
+    specials: dict[str, Any] = {} if special is None else {"specials": tuple(special)}
+    pieces: dict[str, Any] = (
+        {"split": split} if pattern is None else {"split": None, "pattern": pattern}
+    )
     started = time.monotonic()
     corpus = Corpus.read(require_texts(texts), encoding=encoding, field=field)
     documents = corpus.texts()
