@@ -247,6 +247,35 @@ def test_texts_that_cannot_be_learned_from(call: Call, tmp_path: Path) -> None:
     assert_one_line_error(call("learn", one, "--out", tmp_path / "no/such/t.json"), 1, "no/such")
 
 
+def test_a_vocabulary_that_the_text_cannot_fill(call: Call, tmp_path: Path) -> None:
+    small = tmp_path / "small.txt"
+    small.write_text("the cat sat")
+    outcome = call("learn", small, "--vocab-size", 4000, "--out", tmp_path / "t.json")
+    assert outcome.code == 0
+    assert "of the 4,000 tokens asked for" in outcome.err
+
+
+def test_the_demo_walks_the_whole_path(call: Call, text: Path, tmp_path: Path) -> None:
+    outcome = call("demo", "--text", text, "--seconds", 1, "--out", tmp_path / "demo")
+    assert outcome.code == 0, outcome.err
+    steps = re.findall(r"^\d (\w+)", outcome.out, re.MULTILINE)
+    assert steps == ["text", "learn", "encode", "train", "evaluate", "generate"]
+    assert "the best n-gram model" in outcome.out
+    assert "xz" in outcome.out
+    assert outcome.out.count("--- seed") == 3
+    assert "--resume auto" in outcome.out
+    assert (tmp_path / "demo/checkpoints/latest").is_file()
+
+
+def test_the_text_of_the_demo_is_there() -> None:
+    from primetone import demo
+
+    corpus, name = demo.read_demo_text(None)
+    assert corpus.num_bytes >= demo.ENOUGH_BYTES
+    assert "Python" in name
+    assert sum(map(len, demo._docstrings())) >= demo.ENOUGH_BYTES  # where there is no manual
+
+
 def test_train_refuses_before_it_touches_anything(call: Call, text: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
 

@@ -42,6 +42,11 @@ def print_json(tree: Any) -> None:
     print(json.dumps(tree, indent=2, ensure_ascii=False))
 
 
+def print_note(message: str) -> None:
+    """Something to know that is no error, on stderr."""
+    print(f"primetone: note: {message}", file=sys.stderr)
+
+
 def print_table(rows: Iterable[Sequence[str]], *, indent: int = 0) -> None:
     """Left-aligned columns, two spaces apart."""
     lines = [list(row) for row in rows]

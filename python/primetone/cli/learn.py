@@ -15,6 +15,7 @@ from primetone.cli.console import (
     count_words,
     duration_words,
     print_json,
+    print_note,
     require_texts,
     size_words,
 )
@@ -101,6 +102,11 @@ def learn(
                 **specials,
             )
     tokenizer.save(out)
+    if kind in ("bpe", "word") and tokenizer.vocab_size < size:
+        print_note(
+            f"the text fills only {tokenizer.vocab_size:,} of the {size:,} tokens asked for; "
+            "more text fills more"
+        )
     seconds = time.monotonic() - started
     if json:
         print_json(
