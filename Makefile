@@ -3,6 +3,7 @@
 #   make demo [TEXT=file]  install with the train extra, then text -> tokenizer -> model -> text in two minutes
 #   make test              everything that must hold: lints, stubs, types, cargo test, pytest
 #   make check             the quick half of it: formatting, lints, types, stubs, the shape of the house
+#   make stubs             write the stubs of the Rust module anew
 #   make bench             side by side with other tokenizers and trainers, correctness first
 #   make exam              the longer trials with figures to reach (about 15 minutes on two cores)
 #   make dist              the sdist, and the abi3 wheel built from it, in dist/
@@ -14,7 +15,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check bench exam dist clean need-rust
+.PHONY: help demo test check stubs bench exam dist clean need-rust
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,7 +30,7 @@ INSTALL = $(if $(HAS_UV),uv pip install --python $(PY),$(PY) -m pip install --di
 export PYO3_PYTHON := $(abspath $(PY))
 
 help:
-	@sed -n '2,10s/^# \{0,1\}//p' Makefile
+	@sed -n '2,11s/^# \{0,1\}//p' Makefile
 
 demo: $(VENV)/.made-train
 	$(BIN)/primetone demo $(if $(TEXT),--text "$(TEXT)")
@@ -45,7 +46,14 @@ check: $(VENV)/.made-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/maturin generate-stubs --quiet --out target/stubs
+	@diff -u python/primetone/_rust_tok.pyi target/stubs/primetone/_rust_tok.pyi || { \
+		echo "the stubs are not those of the Rust code: run \`make stubs\` and commit the result" >&2; exit 1; }
 	$(PY) -m pytest -q tests/unit/test_architecture.py
+
+stubs: $(VENV)/.made-test
+	$(BIN)/maturin generate-stubs --quiet --out target/stubs
+	cp target/stubs/primetone/_rust_tok.pyi python/primetone/_rust_tok.pyi
 
 bench: $(VENV)/.made-test
 	@for script in benches/python/*.py; do echo "== $$script"; $(PY) "$$script" || exit 1; done
