@@ -242,10 +242,6 @@ def _raw_chunks(source: Source) -> Iterator[bytes]:
             unpacker = Decompressor(source.path, source.compression)
             while chunk := unpacker.read(_CHUNK_BYTES):
                 yield chunk
-        except UnicodeEncodeError:
-            raise TextError(
-                f"{source.path!r}: a compressed file needs a name that is valid text; rename it"
-            ) from None
         except FormatError as error:
             if source.path in str(error):
                 raise

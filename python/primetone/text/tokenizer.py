@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from primetone import _rust_tok
-from primetone.errors import ConfigError, FileError, FormatError, UnknownTokenError
-from primetone.files import json_bytes, read_json, write_atomically
+from primetone.errors import ConfigError, UnknownTokenError
+from primetone.text.tokenizer_files import read_core, write_core
 
 __all__ = ["END_OF_TEXT", "StreamDecoder", "TokenBatch", "Tokenizer"]
 
@@ -132,7 +132,7 @@ class Tokenizer:
     @classmethod
     def bytes(cls, *, specials: Sequence[str] = (END_OF_TEXT,)) -> Tokenizer:
         """A byte tokenizer: the specials, then the 256 bytes."""
-        return cls(_rust_tok.Tokenizer.bytes(specials=list(specials)))
+        return cls(_rust_tok.Tokenizer.byte_tokenizer(specials=list(specials)))
 
     @classmethod
     def characters(
@@ -171,7 +171,7 @@ class Tokenizer:
         pattern: str | None = None,
         specials: Mapping[str, int] | None = None,
     ) -> Tokenizer:
-        """Load ``tokenizer.json``, ``*.tiktoken``, ``vocab.json`` + ``merges.txt``, or a folder of one.
+        """Load ``tokenizer.json``, ``*.tiktoken``, ``vocab.json`` + ``merges.txt``, or a folder.
 
         ``split`` (or ``pattern``) and ``specials`` are for the files that do not say them: a
         ``.tiktoken`` file and ``merges.txt`` (whose split is gpt2 unless told). A file saved by
@@ -182,39 +182,10 @@ class Tokenizer:
             FormatError: it is damaged, or asks for something that is not supported.
             ConfigError: ``split`` or ``specials`` are missing, or given where the file says them.
         """
-        path = Path(path)
-        if path.is_dir():
-            path = path / "tokenizer.json"
-        given = {"split": split, "pattern": pattern, "specials": specials}
-        if path.suffix == ".tiktoken":
-            meta = _meta_of(path, given)
-            if meta["split"] is None and meta["pattern"] is None:
-                raise ConfigError(
-                    f"{path}: a .tiktoken file does not say how to split text; give split= (gpt2, "
-                    "gpt4, o200k, llama3, qwen2, none) or pattern="
-                )
-            core = _rust_tok.Tokenizer.from_tiktoken(_read(path), **meta)
-        elif path.name.endswith(("merges.txt", "vocab.json")):
-            stem = path.name.removesuffix("merges.txt").removesuffix("vocab.json")
-            vocab, merges = path.with_name(stem + "vocab.json"), path.with_name(stem + "merges.txt")
-            meta = _meta_of(merges, given)
-            if meta["split"] is None and meta["pattern"] is None:
-                meta["split"] = "gpt2"
-            core = _rust_tok.Tokenizer.from_gpt2(_read(vocab), _read(merges), **meta)
-        elif path.suffix == ".json":
-            for name, value in given.items():
-                if value is not None:
-                    raise ConfigError(f"{path}: {name}= is not for tokenizer.json, which says it")
-            core = _rust_tok.Tokenizer.from_tokenizer_json(_read(path))
-        else:
-            raise FormatError(
-                f"{path}: expected tokenizer.json, *.tiktoken, vocab.json with merges.txt, or a folder "
-                "with a tokenizer.json"
-            )
-        return cls(core)
+        return cls(read_core(Path(path), split=split, pattern=pattern, specials=specials))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save as the name says: ``*.json``, ``*.tiktoken``, or ``merges.txt`` (with ``vocab.json``).
+        """Save as the name says: ``*.json``, ``*.tiktoken``, ``merges.txt`` with ``vocab.json``.
 
         A file is replaced whole or not at all. Formats that cannot hold the split and the specials
         get a ``.meta.json`` beside them.
@@ -223,34 +194,7 @@ class Tokenizer:
             VocabularyError: that format cannot hold this tokenizer.
             FileError: the file cannot be written; an old one is untouched.
         """
-        path = Path(path)
-        if path.suffix == ".tiktoken":
-            data = self._core.to_tiktoken()
-            write_atomically(_meta_path(path), self._meta())
-        elif path.name.endswith("merges.txt"):
-            vocab, data = self._core.to_gpt2()
-            write_atomically(path.with_name(path.name[: -len("merges.txt")] + "vocab.json"), vocab)
-            write_atomically(_meta_path(path), self._meta())
-        elif path.suffix == ".json" and not path.name.endswith("vocab.json"):
-            data = self._core.to_tokenizer_json()
-        else:
-            raise ConfigError(
-                f"{path}: expected a name that ends in .json, .tiktoken or merges.txt, which says the "
-                "format to write"
-            )
-        write_atomically(path, data)
-
-    def _meta(self) -> _Bytes:
-        return json_bytes(
-            {
-                "format": "primetone tokenizer meta",
-                "version": 1,
-                "split": None if self.split == "custom" else self.split,
-                "pattern": self.pattern if self.split == "custom" else None,
-                "specials": self.specials,
-                "unicode_version": _rust_tok.UNICODE_VERSION,
-            }
-        )
+        write_core(self._core, Path(path))
 
     # ---- what it is ----
 
@@ -323,7 +267,7 @@ class Tokenizer:
 
     @property
     def learn_report(self) -> dict[str, Any] | None:
-        """What learning did (bytes, pieces, words, merges, why it stopped); None if it was loaded."""
+        """What learning did: bytes, pieces, words, merges, why it stopped; None if loaded."""
         return None if self._learn_report is None else dict(self._learn_report)
 
     def __getitem__(self, token_id: int) -> _Bytes:
@@ -490,33 +434,3 @@ def _id_array(ids: npt.ArrayLike) -> npt.NDArray[np.uint32]:
         position = int(np.flatnonzero(array == wrong)[0])
         raise UnknownTokenError(f"id {wrong} at position {position} is not in any vocabulary")
     return np.ascontiguousarray(array, dtype=np.uint32)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise FileError(
-            f"{path}: cannot read the tokenizer file: {error.strerror}",
-            errno=error.errno,
-            filename=str(path),
-        ) from error
-
-
-def _meta_path(path: Path) -> Path:
-    return path.with_name(path.name + ".meta.json")
-
-
-def _meta_of(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Split, pattern and specials: as given, else as the side file says, else unknown."""
-    meta = dict(given)
-    if _meta_path(path).exists():
-        stored = read_json(_meta_path(path))
-        if not isinstance(stored, dict) or stored.get("format") != "primetone tokenizer meta":
-            raise FormatError(f"{_meta_path(path)}: not a tokenizer's side file; remove it")
-        if meta["split"] is None and meta["pattern"] is None:
-            meta.update(split=stored.get("split"), pattern=stored.get("pattern"))
-        if meta["specials"] is None:
-            meta["specials"] = stored.get("specials")
-    meta["specials"] = list((meta["specials"] or {}).items())
-    return meta

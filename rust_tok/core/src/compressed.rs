@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
@@ -18,10 +19,18 @@ pub enum Compression {
     Zstd,
 }
 
+/// How far a file may expand: text never comes near it, a bomb goes beyond it.
+const MAX_RATIO: u64 = 200;
+
+/// Any file may expand to this much, whatever its ratio.
+const FREE_BYTES: u64 = 64 << 20;
+
 /// A compressed file, read from its beginning to its end.
 pub struct Decompressor {
     path: String,
     source: Source,
+    max_bytes: u64,
+    read_bytes: u64,
 }
 
 enum Source {
@@ -41,8 +50,11 @@ impl Decompressor {
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn open(path: &str, compression: Compression) -> Result<Self> {
-        let file = BufReader::new(File::open(path).map_err(|error| Error::io(path, &error))?);
+    pub fn open(path: &Path, compression: Compression) -> Result<Self> {
+        let name = path.display().to_string();
+        let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (len, file) = opened.map_err(|error| Error::io(&name, &error))?;
+        let file = BufReader::new(file);
         let source = match compression {
             Compression::Gzip => Source::Gzip(Box::new(MultiGzDecoder::new(file))),
             Compression::Zstd => Source::Zstd(Box::new(Frames {
@@ -51,13 +63,15 @@ impl Decompressor {
                 in_frame: false,
             })),
         };
-        Ok(Self { path: path.to_owned(), source })
+        let max_bytes = len.saturating_mul(MAX_RATIO).max(FREE_BYTES);
+        Ok(Self { path: name, source, max_bytes, read_bytes: 0 })
     }
 
     /// Read at most `size` bytes; none at the end of the file.
     ///
     /// # Errors
-    /// [`Error::Format`] for damaged or truncated data; [`Error::Io`].
+    /// [`Error::Format`] for damaged or truncated data, and for a file that expands beyond all
+    /// proportion; [`Error::Io`].
     pub fn read(&mut self, size: usize) -> Result<Vec<u8>> {
         let mut buffer = vec![0; size];
         let mut filled = 0;
@@ -79,6 +93,17 @@ impl Decompressor {
             filled += read;
         }
         buffer.truncate(filled);
+        self.read_bytes += filled as u64;
+        if self.read_bytes > self.max_bytes {
+            return Err(Error::format(
+                "compressed file",
+                format!(
+                    "{} expands more than {MAX_RATIO}-fold, which no text does; if it is what you \
+                     want, decompress it first and give the plain file",
+                    self.path
+                ),
+            ));
+        }
         Ok(buffer)
     }
 }

@@ -181,6 +181,9 @@ impl Learner {
             learner.counts.push(count);
             learner.symbols.extend(bytes.iter().map(|&byte| byte_ids[byte as usize]));
             for at in 1..bytes.len() {
+                if at.is_multiple_of(1 << 16) {
+                    control.check()?;
+                }
                 let ids = (byte_ids[bytes[at - 1] as usize], byte_ids[bytes[at] as usize]);
                 let number = learner.number_of(ids);
                 let pair = &mut learner.pairs[number as usize];

@@ -79,7 +79,8 @@ impl Tokenizer {
         ignore_merges: bool,
         splitter: Splitter,
     ) -> Result<Self> {
-        let bpe = Box::new(Bpe::new(&vocab, merges, ignore_merges)?);
+        let mut bpe = Box::new(Bpe::new(&vocab, merges, ignore_merges)?);
+        bpe.find_unreachable(&vocab)?;
         Self::new(vocab, Model::Bytes { splitter, bpe })
     }
 
@@ -151,7 +152,8 @@ impl Tokenizer {
         }
         let report = LearnReport::new(counts, ranked.len(), stop);
         let vocab = Vocab::new(tokens, base.specials)?;
-        Ok((Self::from_merges(vocab, ranked, false, splitter)?, report))
+        let bpe = Box::new(Bpe::new(&vocab, ranked, false)?);
+        Ok((Self::new(vocab, Model::Bytes { splitter, bpe })?, report))
     }
 
     /// A word tokenizer: the most frequent pieces, ties by smaller bytes; a piece outside the

@@ -1,5 +1,5 @@
 //! The scheme walk equals the published patterns in a backtracking engine.
-#![allow(missing_docs, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::sync::LazyLock;
 

@@ -2,7 +2,7 @@
 //!
 //! `PRIMETONE_WRITE_TABLES=1 cargo test --test unicode_tables` writes `src/split/unicode_ranges.rs`
 //! anew after the `regex-syntax` crate has moved to another Unicode version.
-#![allow(missing_docs, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::fmt::Write;
 

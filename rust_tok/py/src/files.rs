@@ -1,5 +1,6 @@
 //! Hashing and decompression for the file layer.
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use pyo3::prelude::*;
@@ -52,7 +53,7 @@ pub(crate) struct Decompressor(Mutex<compressed::Decompressor>);
 #[pymethods]
 impl Decompressor {
     #[new]
-    fn new(py: Python<'_>, path: &str, kind: &str) -> PyResult<Self> {
+    fn new(py: Python<'_>, path: PathBuf, kind: &str) -> PyResult<Self> {
         let compression = match kind {
             "gz" => Compression::Gzip,
             "zst" => Compression::Zstd,
@@ -62,7 +63,7 @@ impl Decompressor {
                 )));
             }
         };
-        let file = quick(py, |_| compressed::Decompressor::open(path, compression))?;
+        let file = quick(py, |_| compressed::Decompressor::open(&path, compression))?;
         Ok(Self(Mutex::new(file)))
     }
 

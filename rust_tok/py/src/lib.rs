@@ -1,5 +1,7 @@
 //! `primetone._rust_tok`: conversions between Python and `rust_tok`, no algorithm.
 
+#![expect(clippy::needless_pass_by_value, reason = "arguments arrive from Python as owned values")]
+
 mod door;
 mod errors;
 mod files;

@@ -33,7 +33,7 @@ enum AllowedSpecial {
 }
 
 impl AllowedSpecial {
-    fn to_core(self) -> core::Result<Allowed> {
+    fn into_core(self) -> core::Result<Allowed> {
         match self {
             Self::Word(word) if word == "all" => Ok(Allowed::All),
             Self::Word(word) => Err(Error::Argument(format!(
@@ -117,7 +117,6 @@ impl Tokenizer {
     /// Learn byte-level BPE from an iterable of `str` or `bytes`: (tokenizer, report).
     #[staticmethod]
     #[pyo3(signature = (texts, *, vocab_size, split, pattern, specials, threads, progress))]
-    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn learn_bpe<'py>(
         texts: &Bound<'py, PyAny>,
         vocab_size: u32,
@@ -140,7 +139,6 @@ impl Tokenizer {
     /// A word tokenizer of the most frequent pieces of an iterable of texts: (tokenizer, report).
     #[staticmethod]
     #[pyo3(signature = (texts, *, vocab_size, split, pattern, specials, threads, progress))]
-    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn learn_words<'py>(
         texts: &Bound<'py, PyAny>,
         vocab_size: u32,
@@ -162,7 +160,7 @@ impl Tokenizer {
     /// A byte tokenizer: the specials, then the 256 bytes.
     #[staticmethod]
     #[pyo3(signature = (*, specials))]
-    fn bytes(py: Python<'_>, specials: Vec<String>) -> PyResult<Self> {
+    fn byte_tokenizer(py: Python<'_>, specials: Vec<String>) -> PyResult<Self> {
         quick(py, |_| core::Tokenizer::bytes(&specials)).map(Self)
     }
 
@@ -295,7 +293,7 @@ impl Tokenizer {
         allowed_special: AllowedSpecial,
     ) -> PyResult<Bound<'py, PyAny>> {
         let work =
-            |control: &Control| self.0.encode(text.bytes(), &allowed_special.to_core()?, control);
+            |control: &Control| self.0.encode(text.bytes(), &allowed_special.into_core()?, control);
         let ids = if text.bytes().len() < QUICK_BYTES {
             quick(py, work)?
         } else {
@@ -306,7 +304,6 @@ impl Tokenizer {
 
     /// The ids of several texts, one after the other, and where each begins.
     #[pyo3(signature = (texts, *, allowed_special, threads))]
-    #[expect(clippy::needless_pass_by_value, reason = "the texts stay borrowed for the whole call")]
     fn encode_batch<'py>(
         &self,
         py: Python<'py>,
@@ -317,7 +314,7 @@ impl Tokenizer {
         let slices = slices(&texts);
         let bytes: usize = slices.iter().map(|slice| slice.len()).sum();
         let work = |control: &Control| {
-            self.0.encode_batch(&slices, &allowed_special.to_core()?, threads, control)
+            self.0.encode_batch(&slices, &allowed_special.into_core()?, threads, control)
         };
         let batch = if bytes < QUICK_BYTES {
             quick(py, work)?

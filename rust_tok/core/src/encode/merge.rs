@@ -34,8 +34,9 @@ pub(crate) struct Bpe {
     pairs: PairTable,
     merges: Vec<Merge>,
     ignore_merges: bool,
-    /// per id: this token's bytes, merged, are this token again
-    reaches_itself: Vec<bool>,
+    /// ascending ids of tokens that merging their bytes does not give: these pieces must be merged,
+    /// any other piece that is a token may be looked up. Empty where `ignore_merges` is set.
+    unreachable: Vec<u32>,
 }
 
 /// Buffers that one thread uses again and again.
@@ -93,24 +94,24 @@ impl Bpe {
                 )));
             }
         }
-        let mut bpe = Self { byte_ids, pairs, merges, ignore_merges, reaches_itself: Vec::new() };
-        if !ignore_merges {
-            bpe.reaches_itself = bpe.self_reaching(vocab)?;
-        }
-        Ok(bpe)
+        Ok(Self { byte_ids, pairs, merges, ignore_merges, unreachable: Vec::new() })
     }
 
-    /// Per id, whether merging the token's bytes gives the token: only then may a whole piece be
-    /// looked up instead of merged.
-    fn self_reaching(&self, vocab: &Vocab) -> Result<Vec<bool>> {
-        let (mut reaches, mut scratch) = (vec![false; vocab.len()], Scratch::default());
-        let (mut ids, idle) = (Vec::new(), Control::default());
+    /// Find the tokens that merging cannot reach. Merges as learnt need no such search: there a token's
+    /// bytes take the same steps wherever they stand, so every token reaches itself (docs/bpe.md).
+    pub(crate) fn find_unreachable(&mut self, vocab: &Vocab) -> Result<()> {
+        if self.ignore_merges {
+            return Ok(());
+        }
+        let (mut ids, mut scratch, idle) = (Vec::new(), Scratch::default(), Control::default());
         for (id, bytes) in vocab.text_tokens() {
             ids.clear();
             self.merge(bytes, &mut ids, &mut scratch, &idle)?;
-            reaches[id as usize] = ids == [id];
+            if ids != [id] {
+                self.unreachable.push(id);
+            }
         }
-        Ok(reaches)
+        Ok(())
     }
 
     pub(crate) fn merges(&self) -> &[Merge] {
@@ -136,7 +137,7 @@ impl Bpe {
             return Ok(());
         }
         if let Some(id) = vocab.id_of(piece)
-            && (self.ignore_merges || self.reaches_itself[id as usize])
+            && (self.unreachable.is_empty() || self.unreachable.binary_search(&id).is_err())
         {
             ids.push(id);
             return Ok(());
@@ -151,7 +152,10 @@ impl Bpe {
         scratch: &mut Scratch,
         control: &Control,
     ) -> Result<()> {
-        if piece.len() <= SCAN_LIMIT {
+        if self.merges.is_empty() {
+            ids.extend(piece.iter().map(|&byte| self.byte_ids[byte as usize]));
+            Ok(())
+        } else if piece.len() <= SCAN_LIMIT {
             self.merge_by_scan(piece, ids);
             Ok(())
         } else {
@@ -305,7 +309,8 @@ mod tests {
                 }
             }
         }
-        let bpe = Bpe::new(&vocab, merges, false).unwrap();
+        let mut bpe = Bpe::new(&vocab, merges, false).unwrap();
+        bpe.find_unreachable(&vocab).unwrap();
         (vocab, bpe)
     }
 
