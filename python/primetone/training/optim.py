@@ -29,7 +29,9 @@ class OptimizerConfig:
     )
     epsilon: float = option(1e-8, "added to the root of the second moment", above=0.0)
     weight_decay: float = option(
-        0.1, "pull of matrices and tables towards 0, per unit of rate (adam: as a penalty)", minimum=0.0
+        0.1,
+        "pull of matrices and tables towards 0, per unit of rate (adam: as a penalty)",
+        minimum=0.0,
     )
     muon_learning_rate: float = option(0.02, "full rate of muon", above=0.0)
     muon_momentum: float = option(0.95, "decay of muon's momentum", minimum=0.0, below=1.0)
@@ -130,7 +132,9 @@ def _build_parts(
         kind = Adam if config.name == "adam" else AdamW
         # One kernel for all parameters; on a CPU it is several times faster than the loop.
         parts.append(
-            kind(groups, lr=config.learning_rate, betas=config.betas, eps=config.epsilon, fused=True)
+            kind(
+                groups, lr=config.learning_rate, betas=config.betas, eps=config.epsilon, fused=True
+            )
         )
     return parts
 

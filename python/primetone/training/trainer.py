@@ -50,7 +50,7 @@ class TrainConfig:
         65_536, "validation tokens scored by an evaluation while training; 0 scores all", minimum=0
     )
     device: Device = option("auto", "where to compute")
-    precision: Precision = option("auto", "of the forward pass; auto is bfloat16 on CUDA")
+    precision: Precision = option("auto", "of the forward pass; auto is bfloat16 on CUDA, float32 elsewhere")
     compile: Compile = option("auto", "compile the model; auto does on CUDA")
     threads: int | None = option(None, "CPU threads of torch; all cores when not set", minimum=1)
 
@@ -124,7 +124,7 @@ class Trainer:
         ended_by: Literal["steps", "clock"] = "steps"
         started = time.monotonic() - self.elapsed_seconds
         is_first, is_last = True, self.step >= self.train.steps
-        with StopRequest() as stop:
+        with StopRequest() as stop, self.runtime.multiplying():
             try:
                 while not is_last:
                     before = time.monotonic()
