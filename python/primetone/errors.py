@@ -1,4 +1,4 @@
-"""The exceptions of primetone: one root, and each error is also the built-in a caller would expect."""
+"""The exceptions of primetone: one root, each error also the built-in a caller would expect."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = [
 
 
 class Error(Exception):
-    """Root of every error that primetone raises on purpose; its text is meant to be shown to a user.
+    """Root of every error that primetone raises on purpose; its text is meant for the user.
 
     Ctrl-C is never one of these: it stays a plain ``KeyboardInterrupt``.
     """
@@ -81,7 +81,7 @@ class FileError(Error, OSError):
 
 
 class MissingExtraError(Error, ImportError):
-    """An optional part needs a package that is not installed; the text says which extra brings it."""
+    """An optional part needs a package that is missing; the text says which extra brings it."""
 
 
 class InternalError(Error, RuntimeError):

@@ -32,7 +32,10 @@ class SamplingConfig:
         1.0, "keep the likeliest tokens up to this total probability", above=0.0, maximum=1.0
     )
     min_p: float = option(
-        0.0, "drop tokens below this share of the likeliest one's probability", minimum=0.0, below=1.0
+        0.0,
+        "drop tokens below this share of the likeliest one's probability",
+        minimum=0.0,
+        below=1.0,
     )
     max_tokens: int = option(200, "tokens to write at most", minimum=0)
     seed: int = option(0, "seed of the sampling; the same seed writes the same text", minimum=0)

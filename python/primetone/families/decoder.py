@@ -153,9 +153,7 @@ class Decoder(nn.Module):
         """Empty caches for one sequence, one a layer."""
         config, like = self.config, self.tokens.weight
         head_width = config.width // config.heads
-        return [
-            LayerCache(config.context, config.heads, head_width, like) for _ in self.blocks
-        ]
+        return [LayerCache(config.context, config.heads, head_width, like) for _ in self.blocks]
 
     def roles(self) -> dict[str, Role]:
         """The role of every parameter by its name; hidden linear weights are the matrices."""
@@ -290,9 +288,7 @@ class DecoderFamily:
 
     def phases(self, model: Decoder, config: DecoderConfig) -> tuple[Phase, ...]:
         """One phase: the likelihood of the next token."""
-        return (
-            Phase(name="likelihood", module=model, loss=next_token_loss, roles=model.roles()),
-        )
+        return (Phase(name="likelihood", module=model, loss=next_token_loss, roles=model.roles()),)
 
     def writer(self, model: Decoder, *, eos_id: int | None) -> DecoderWriter:
         """A writer with its own cache."""
