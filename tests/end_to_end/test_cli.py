@@ -420,7 +420,7 @@ def test_wrong_usage_is_code_two(call: Call, text: Path) -> None:
     assert_one_line_error(call("lern"), 2, 'Did you mean "learn"')
     assert_one_line_error(call("learn", text, "--vocab", 3), 2, "--vocab")
     assert_one_line_error(call("learn", text, "--vocab-size", "many"), 2, "many")
-    assert_one_line_error(call("train"), 2, "recipe")
+    assert_one_line_error(call("train"), 2, "RECIPE")
     assert_one_line_error(call("learn", text, "--kind", "char", "--vocab-size", 9), 2, "char")
 
 
@@ -431,7 +431,7 @@ def test_help_has_an_example_for_every_verb(call: Call) -> None:
         assert re.search(rf"\b{verb}\b", top.out)
         shown = call(verb, "--help")
         assert shown.code == 0
-        assert "Example" in shown.out
+        assert "For example:" in shown.out
         assert f"primetone {verb}" in shown.out
     assert call("--version").out.startswith("primetone ")
 

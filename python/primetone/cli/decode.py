@@ -12,12 +12,12 @@ CHUNK_CHARACTERS = 1 << 16
 LONGEST_ID = 20
 
 
-def decode(tokenizer: Path) -> None:
+def decode(tokenizer: Path, /) -> None:
     """Decode ids from standard input and write the text, byte for byte, to standard output.
 
     Ids may be separated by blanks, line ends or commas, with or without brackets.
 
-    Example::
+    For example:
 
         echo 72 101 108 108 111 | primetone decode tokenizer.json
 

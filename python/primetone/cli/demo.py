@@ -17,7 +17,7 @@ def demo(
 
     Nothing is downloaded: the text is the manual that every Python carries.
 
-    Example::
+    For example:
 
         primetone demo
         primetone demo --text my_novel.txt

@@ -19,6 +19,7 @@ from primetone.cli.console import (
 
 def encode(
     tokenizer: Path,
+    /,
     *texts: Texts,
     out: Path | None = None,
     encoding: str = "utf-8",
@@ -28,7 +29,7 @@ def encode(
 ) -> None:
     """Encode text into a token store, or print the ids when no store is named.
 
-    Example::
+    For example:
 
         primetone encode tokenizer.json book.txt notes/ --out store
         echo hello | primetone encode tokenizer.json - | primetone decode tokenizer.json

@@ -9,6 +9,7 @@ from primetone.cli.console import Progress, print_json
 
 def evaluate(
     run: Path,
+    /,
     *,
     text: Path | None = None,
     step: int | None = None,
@@ -19,7 +20,7 @@ def evaluate(
     Bits per byte compare models with different tokenizers; fewer are better. The n-gram models and
     xz see the same training text and are scored on the same validation text.
 
-    Example::
+    For example:
 
         primetone evaluate runs/decoder
         primetone evaluate runs/decoder --text another.txt --json

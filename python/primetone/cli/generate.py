@@ -14,6 +14,7 @@ from primetone.cli.console import UsageError, print_json
 
 def generate(
     run: Path,
+    /,
     *,
     prompt: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
     tokens: int | None = None,
@@ -32,9 +33,9 @@ def generate(
 
     What is not given is taken from the run's recipe (its `generate` keys).
 
-    Example::
+    For example:
 
-        primetone generate runs/decoder --prompt "The import" --tokens 200 --seed 1 --top-p 0.95
+        primetone generate runs/book --prompt "It was" --tokens 200 --top-p 0.95
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from primetone.cli.console import print_json, print_table, size_words
 
 HELP = """Show what is in a recipe, a tokenizer, a store or a run.
 
-Example::
+For example:
 
     primetone inspect recipe decoder
     primetone inspect run runs/decoder
@@ -27,10 +27,10 @@ def build_inspect() -> App:
     return app
 
 
-def recipe(name: str | None = None, *overrides: str, json: bool = False) -> None:
+def recipe(name: str | None = None, /, *overrides: str, json: bool = False) -> None:
     """Show every key of a recipe: value, where it is from, what it means. No name lists recipes.
 
-    Example::
+    For example:
 
         primetone inspect recipe decoder model.width=256
 
@@ -62,10 +62,10 @@ def recipe(name: str | None = None, *overrides: str, json: bool = False) -> None
     )
 
 
-def tokenizer(path: Path, *, json: bool = False) -> None:
+def tokenizer(path: Path, /, *, json: bool = False) -> None:
     """Show a tokenizer's kind, size, specials and fingerprint.
 
-    Example::
+    For example:
 
         primetone inspect tokenizer tokenizer.json
 
@@ -93,10 +93,10 @@ def tokenizer(path: Path, *, json: bool = False) -> None:
     )
 
 
-def store(path: Path, *, json: bool = False) -> None:
+def store(path: Path, /, *, json: bool = False) -> None:
     """Check a token store and show its sizes and fingerprints.
 
-    Example::
+    For example:
 
         primetone inspect store store
 
@@ -124,10 +124,10 @@ def store(path: Path, *, json: bool = False) -> None:
     )
 
 
-def run(path: Path, *, json: bool = False) -> None:
+def run(path: Path, /, *, json: bool = False) -> None:
     """Show what a run is made of: recipe, data, checkpoints, last figures.
 
-    Example::
+    For example:
 
         primetone inspect run runs/decoder
 

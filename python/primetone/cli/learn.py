@@ -37,7 +37,7 @@ def learn(
 ) -> None:
     """Learn a vocabulary from text and write it as tokenizer.json.
 
-    Example::
+    For example:
 
         primetone learn book.txt notes/ --vocab-size 4096 --split gpt4 --out tokenizer.json
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from primetone.cli.console import print_json
 
 
-def plot(run: Path, *, out: Path | None = None, json: bool = False) -> None:
+def plot(run: Path, /, *, out: Path | None = None, json: bool = False) -> None:
     """Draw the curves in a run's metrics.jsonl as PNG and SVG.
 
-    Example::
+    For example:
 
         primetone plot runs/decoder
 

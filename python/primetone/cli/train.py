@@ -15,11 +15,13 @@ from primetone.cli.console import (
     UsageError,
     duration_words,
     print_json,
+    print_note,
 )
 
 
 def train(
     recipe: str,
+    /,
     *overrides: str,
     data: Annotated[list[Texts] | None, Parameter(negative=())] = None,
     out: Path | None = None,
@@ -29,13 +31,13 @@ def train(
 ) -> None:
     """Train a model as a recipe says, and keep everything in a run directory.
 
-    Ctrl-C and SIGTERM finish the step and save; --resume auto goes on from there, to the same bits
-    as if nothing had happened. `primetone inspect recipe` lists recipes and explains their keys.
+    Ctrl-C and SIGTERM finish the step and save; --resume auto goes on from there.
+    `primetone inspect recipe` lists recipes and explains their keys.
 
-    Example::
+    For example:
 
-        primetone train decoder --data book.txt --out runs/book train.steps=500 model.width=256
-        primetone train decoder --data book.txt --out runs/book --resume auto train.steps=1000
+        primetone train decoder --data book.txt --out runs/book train.steps=500
+        primetone train decoder --out runs/book --resume auto train.steps=900
 
     Parameters
     ----------
@@ -108,6 +110,9 @@ class TrainingLine:
 
     def show(self, line: Mapping[str, Any]) -> None:
         """Take in one logged line."""
+        if line["event"] == "note":
+            self.progress.clear()
+            print_note(line["text"])
         if line["event"] == "evaluate" and "bits_per_byte" in line:
             self.validation = f" · validation {line['bits_per_byte']:.3f} bits/byte"
         if line["event"] != "train":

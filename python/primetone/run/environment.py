@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+from primetone.files import read_json
+
+DECIDES_BITS = ("torch", "threads", "platform", "cuda")
 
 
 def environment() -> dict[str, Any]:
@@ -26,3 +31,13 @@ def environment() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
+
+
+def changed_environment(path: Path) -> str:
+    """In words, what of environment.json decides the bits of a run and is different now."""
+    before, now = read_json(path), environment()
+    return ", ".join(
+        f"{key} was {before.get(key)!r} and is {now[key]!r}"
+        for key in DECIDES_BITS
+        if before.get(key) != now[key]
+    )

@@ -16,7 +16,8 @@ from primetone.files import write_atomically
 from primetone.recipe import Recipe, changed_keys, load_recipe, may_change
 from primetone.run.changes import note_changes
 from primetone.run.data import Sources, StageProgress, require_same_data
-from primetone.run.directory import Run, is_run, require_free
+from primetone.run.directory import ENVIRONMENT, RECIPE, Run, is_run, require_free
+from primetone.run.environment import changed_environment
 from primetone.text.corpus import Corpus
 from primetone.text.tokenizer import Tokenizer
 from primetone.training.loader import Loader
@@ -56,6 +57,8 @@ def train(
     sources = _sources(data)
     if resume == "auto" and is_run(folder):
         run = _reopen(folder, chosen, sources, tokenizer)
+        if report is not None and (moved := changed_environment(folder / ENVIRONMENT)):
+            report({"event": "note", "text": f"equal bits are not promised here: {moved}"})
     else:
         require_free(folder)
         if sources is None:
@@ -79,8 +82,8 @@ def _reopen(
     ]
     if fixed:
         raise RunError(
-            f"cannot resume {folder} with another recipe: {'; '.join(fixed)}. Set these keys back, "
-            "or start a new run by another --out"
+            f"cannot resume {folder} with another recipe: {'; '.join(fixed)}. Set these keys back "
+            f"(the recipe {folder / RECIPE} has them), or start a new run by another --out"
         )
     if tokenizer is not None and tokenizer.fingerprint != run.tokenizer.fingerprint:
         raise RunError(
