@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from primetone.training.runtime import has_bfloat16_units
+
 NEWTON_SCHULZ_STEPS = 5
 NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
@@ -77,10 +79,11 @@ def orthogonalise(matrices_NRC: Tensor) -> Tensor:
     """Approximately U V^T of each matrix U S V^T: singular values land in about [0.7, 1.2].
 
     A quintic Newton-Schulz iteration, for matrices at least as wide as tall. It runs in bfloat16
-    on CUDA, where that is many times faster, and in the type of the input elsewhere.
+    where the device has units for it (24 matrices of 128 x 128 and 128 x 512 on two Zen 5 cores:
+    7 ms against 25), and in the type of the input elsewhere.
     """
     a, b, c = NEWTON_SCHULZ_COEFFICIENTS
-    x = matrices_NRC.bfloat16() if matrices_NRC.is_cuda else matrices_NRC
+    x = matrices_NRC.bfloat16() if has_bfloat16_units(matrices_NRC.device) else matrices_NRC
     x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp(min=1e-7)
     for _ in range(NEWTON_SCHULZ_STEPS):
         gram = x @ x.mT

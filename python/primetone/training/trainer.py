@@ -50,7 +50,7 @@ class TrainConfig:
         65_536, "validation tokens scored by an evaluation while training; 0 scores all", minimum=0
     )
     device: Device = option("auto", "where to compute")
-    precision: Precision = option("auto", "of the forward pass; auto is bfloat16 on CUDA, float32 elsewhere")
+    precision: Precision = option("auto", "of the forward pass; auto is bfloat16 where the device is fast at it")
     compile: Compile = option("auto", "compile the model; auto does on CUDA")
     threads: int | None = option(None, "CPU threads of torch; all cores when not set", minimum=1)
 
