@@ -65,6 +65,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (source,) = (path for path in folder.iterdir() if path.is_dir())
     for name in ("LICENSE-MIT", "LICENSE-APACHE", "README.md", "Cargo.lock", "rust_tok"):
         assert (source / name).exists(), f"the sdist has no {name}"
+    # An sdist has old dates, by which cargo would take what it built from other sources for new.
+    for path in source.rglob("*"):
+        os.utime(path)
     # Compiled crates are taken from the checkout's target directory where they are the same.
     target = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target"))
     words = ("build", "--release", "--locked", "--interpreter", sys.executable, "--out", folder)
