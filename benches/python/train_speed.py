@@ -2,10 +2,11 @@
 
     python benches/python/train_speed.py path/to/nanoGPT [--rounds 7] [--steps 100]
 
-Both sides train 4 layers, 4 heads, width 128, context 64, batch 12 in float32 on the same ids.
-Ours is the real trainer: loader, clipping, schedule, metrics on disk. Theirs is its own model and
-optimiser behind the few lines of its loop. Correctness first: with the same weights both models
-must give the same loss, or nothing is timed.
+Both sides train 4 layers, 4 heads, width 128, context 64, batch 12 on the same ids. Ours is the
+real trainer (loader, clipping, schedule, metrics on disk), as it comes (bfloat16 products where the CPU
+has units for them) and in strict float32, which is what nanoGPT computes in on a CPU. Theirs is
+its own model and optimiser behind the few lines of its loop. Correctness first: with the same
+weights both models must give the same loss, or nothing is timed.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from primetone.training.checkpoint import CheckpointStore
 from primetone.training.loader import Loader
 from primetone.training.metrics import MetricsLog
 from primetone.training.optim import OptimizerConfig
-from primetone.training.runtime import start_runtime
+from primetone.training.runtime import Precision, start_runtime
 from primetone.training.schedule import ScheduleConfig
 from primetone.training.trainer import TrainConfig, Trainer
 
@@ -68,8 +69,10 @@ class Stream:
 class Ours:
     """The trainer, run a few steps at a time."""
 
-    def __init__(self, ids: np.ndarray, folder: Path) -> None:
-        decoder, runtime = family("decoder"), start_runtime(device="cpu")
+    def __init__(self, ids: np.ndarray, folder: Path, precision: Precision) -> None:
+        folder.mkdir()
+        decoder = family("decoder")
+        runtime = start_runtime(device="cpu", precision=precision)
         self.model = decoder.build(SHAPE, vocab_size=VOCAB_SIZE)
         self.trainer = Trainer(
             model=self.model,
@@ -155,17 +158,26 @@ def main() -> int:
     torch.manual_seed(0)
     ids = np.random.default_rng(0).integers(VOCAB_SIZE, size=1_000_000, dtype=np.uint16)
     with tempfile.TemporaryDirectory() as folder:
-        ours = Ours(ids, Path(folder))
-        theirs = Theirs(ids, _import_model(options.nanogpt))
-        _require_same_loss(ours.model, theirs.model)
-        ours.run(20), theirs.run(20)
-        times = [(ours.run(options.steps), theirs.run(options.steps)) for _ in range(options.rounds)]
+        sides = {
+            "primetone, precision auto": Ours(ids, Path(folder) / "auto", "auto"),
+            "primetone, strict float32": Ours(ids, Path(folder) / "float32", "float32"),
+            "nanoGPT, as it comes": Theirs(ids, _import_model(options.nanogpt)),
+        }
+        _require_same_loss(sides["nanoGPT, as it comes"].model)
+        for side in sides.values():
+            side.run(20)
+        rounds = [
+            {name: side.run(options.steps) for name, side in sides.items()}
+            for _ in range(options.rounds)
+        ]
     tokens = options.steps * BATCH_SIZE * CONTEXT
-    mine, other = (statistics.median(column) for column in zip(*times, strict=True))
-    ratio = statistics.median(b / a for a, b in times)
-    print(f"primetone {tokens / mine:10,.0f} tokens/s  (median of {options.rounds} rounds)")
-    print(f"nanoGPT   {tokens / other:10,.0f} tokens/s")
-    print(f"ratio     {ratio:10.3f}  (median of the rounds' ratios)")
+    print(f"{'median of ' + str(options.rounds) + ' rounds':27} tokens/s   times nanoGPT's")
+    for name in sides:
+        speed = tokens / statistics.median(seconds[name] for seconds in rounds)
+        ratio = statistics.median(
+            seconds["nanoGPT, as it comes"] / seconds[name] for seconds in rounds
+        )
+        print(f"{name:27} {speed:8,.0f}   {ratio:.2f}")
     return 0
 
 
@@ -179,7 +191,7 @@ def _import_model(folder: Path) -> ModuleType:
 
 
 @torch.no_grad()
-def _require_same_loss(ours: Decoder, theirs: torch.nn.Module) -> None:
+def _require_same_loss(theirs: torch.nn.Module) -> None:
     """Copy their weights into a model of ours and compare the loss on one batch."""
     theirs_state = theirs.state_dict()
     twin = Decoder(SHAPE, vocab_size=VOCAB_SIZE)
@@ -202,7 +214,7 @@ def _require_same_loss(ours: Decoder, theirs: torch.nn.Module) -> None:
     mine = phase.loss(twin, batch).total.item() / batch.weight
     other = theirs(batch.inputs_BT, batch.targets_BT.contiguous())[1].item()
     assert abs(mine - other) < 0.01, f"the models differ: loss {mine:.4f} against {other:.4f}"
-    assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in theirs.parameters())
+    assert sum(p.numel() for p in twin.parameters()) == sum(p.numel() for p in theirs.parameters())
 
 
 if __name__ == "__main__":

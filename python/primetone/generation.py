@@ -1,4 +1,4 @@
-"""From next-token logits to text: the sampling rules, stop strings and a stream of whole characters.
+"""From next-token logits to text: sampling rules, stop strings, a stream of whole characters.
 
 Letters: V vocabulary.
 """
@@ -19,7 +19,7 @@ from primetone.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig:
-    """How the next token is drawn. Filters apply in the order of the fields; 0 or 1 switch one off."""
+    """How the next token is drawn. Filters apply in the order of the fields; 0 or 1 is off."""
 
     repetition_penalty: float = option(
         1.0, "divides positive and multiplies negative logits of tokens already seen", above=0.0
@@ -60,7 +60,7 @@ class TextTokenizer(Protocol):
     @property
     def eos_id(self) -> int | None: ...
 
-    def encode(self, text: str) -> Sequence[int]: ...
+    def encode(self, text: str) -> Iterable[int]: ...
 
     def stream_decoder(self) -> StreamDecoder: ...
 
@@ -80,8 +80,9 @@ def token_probabilities(logits_V: Tensor, config: SamplingConfig, history: Itera
         logits_V = _penalise(logits_V, config.repetition_penalty, history)
     if config.temperature == 0.0:
         return torch.nn.functional.one_hot(logits_V.argmax(), logits_V.numel()).float()
-    # Subtracting the largest logit first keeps tiny temperatures finite.
-    logits_V = (logits_V - logits_V.max()) / config.temperature
+    # With the largest logit at 0, no temperature that float32 can hold gives more than -inf.
+    temperature = max(config.temperature, torch.finfo(torch.float32).tiny)
+    logits_V = (logits_V - logits_V.max()) / temperature
     if 0 < config.top_k < logits_V.numel():
         kept_ids = logits_V.topk(config.top_k).indices
         kept = torch.full_like(logits_V, -torch.inf)

@@ -1,4 +1,4 @@
-"""Checkpoints and metrics: complete or absent, damage named, old ones kept until the new is safe."""
+"""Checkpoints and metrics: complete or absent, damage named, the old kept until the new is safe."""
 
 from __future__ import annotations
 

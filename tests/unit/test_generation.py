@@ -1,4 +1,4 @@
-"""Sampling rules one by one, and a text stream that gives out neither half a character nor a stop."""
+"""Sampling rules one by one, and a text stream without half characters or parts of stops."""
 
 from __future__ import annotations
 

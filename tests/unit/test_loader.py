@@ -89,9 +89,7 @@ def test_memory_maps_of_both_widths_work(tmp_path, dtype: type) -> None:
     path = tmp_path / "ids.bin"
     np.arange(200, dtype=dtype).tofile(path)
     stream = Stream(np.memmap(path, dtype=dtype, mode="r"))
-    source = Loader(
-        stream, window=Window(length=5), batch_size=3, seed=0, place=torch.from_numpy
-    )
+    source = Loader(stream, window=Window(length=5), batch_size=3, seed=0, place=torch.from_numpy)
     assert torch.equal(source.batch(3).targets_BT, source.batch(3).inputs_BT + 1)
 
 

@@ -85,10 +85,7 @@ def test_stacked_linear_equals_separate_maps() -> None:
     torch.nn.init.normal_(stacked.weight)
     torch.nn.init.normal_(stacked.bias)
     x = torch.randn(2, 4)
-    parts = [
-        F.linear(x, w, b)
-        for w, b in zip(stacked.weight, stacked.bias.chunk(3), strict=True)
-    ]
+    parts = [F.linear(x, w, b) for w, b in zip(stacked.weight, stacked.bias.chunk(3), strict=True)]
     torch.testing.assert_close(stacked(x), torch.cat(parts, -1))
 
 

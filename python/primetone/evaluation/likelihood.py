@@ -63,7 +63,8 @@ def score(
     num_predictions = len(ids) - window.shift
     if num_predictions < 1:
         raise TextError(
-            f"expected at least {window.shift + 1} tokens to score, found {len(ids)}: give more text"
+            f"expected at least {window.shift + 1} tokens to score, found {len(ids)}: "
+            "give more text"
         )
     length = min(window.length, num_predictions)
     stride = min(stride or max(1, window.length // 2), length)

@@ -107,6 +107,8 @@ class Block(nn.Module):
 class Decoder(nn.Module):
     """Token ids to next-token logits: `ids_BT -> logits_BTV`, for T up to the context."""
 
+    position_table_TD: Tensor
+
     def __init__(self, config: DecoderConfig, *, vocab_size: int) -> None:
         super().__init__()
         self.config = config
@@ -138,7 +140,7 @@ class Decoder(nn.Module):
         return self._logits(x_BTD)
 
     def extend(self, ids_1T: Tensor, caches: Sequence[LayerCache]) -> Tensor:
-        """Logits_V after the last of these tokens, which follow those in the caches (one each layer).
+        """Logits_V after the last of these tokens, which follow those in the caches, one a layer.
 
         Either the caches are empty or a single token comes.
         """

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 PLAIN_ATTENTION_CONTEXT = 256
-"""On a CPU, contexts up to this length take attention written out; beyond, the tiled kernel wins."""
+"""On a CPU, contexts up to this length take attention written out; then the tiled kernel wins."""
 
 
 def rms_normalise(x: Tensor, epsilon: float) -> Tensor:

@@ -86,8 +86,9 @@ class CheckpointStore:
         if not step.isdecimal() or not self.path(int(step)).is_dir():
             there = ", ".join(str(step) for step in self.steps()) or "none"
             raise RunError(
-                f"expected {self.folder / 'latest'} to name a checkpoint beside it, found {name!r}; "
-                f"the steps there are: {there}. Write the name of one into that file, such as step_100"
+                f"expected {self.folder / 'latest'} to name a checkpoint beside it, found "
+                f"{name!r}; the steps there are: {there}. Write the name of one into that file, "
+                "such as step_100"
             )
         return int(step)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
 from primetone.config import option
@@ -87,13 +87,13 @@ class PhaseOptimizer:
                     if slots := found.get(self.names[parameter]):
                         part.state[parameter] = _like(slots, parameter)
 
-    def _states(self) -> Iterator[tuple[Tensor, Mapping[str, Tensor]]]:
+    def _states(self) -> Iterator[tuple[nn.Parameter, Mapping[str, Tensor]]]:
         for part in self.parts:
-            yield from cast("Mapping[Tensor, Mapping[str, Tensor]]", part.state).items()
+            yield from cast("Mapping[nn.Parameter, Mapping[str, Tensor]]", part.state).items()
 
 
-def clip_gradients(parameters: list[Tensor], limit: float) -> Tensor:
-    """Scale all gradients so that their joint norm is at most `limit`; the norm before, on the device.
+def clip_gradients(parameters: Sequence[Tensor], limit: float) -> Tensor:
+    """Scale all gradients to a joint norm of at most `limit`; the norm before, on the device.
 
     A limit of 0 measures without scaling. Source: arXiv 1211.5063.
     """
@@ -105,10 +105,10 @@ def clip_gradients(parameters: list[Tensor], limit: float) -> Tensor:
 
 
 def _build_parts(
-    named: list[tuple[str, torch.nn.Parameter]], roles: Mapping[str, Role], config: OptimizerConfig
+    named: list[tuple[str, nn.Parameter]], roles: Mapping[str, Role], config: OptimizerConfig
 ) -> list[Optimizer]:
     """One optimiser, or Muon and AdamW; vectors are never decayed."""
-    by_role: dict[Role, list[torch.nn.Parameter]] = {}
+    by_role: dict[Role, list[nn.Parameter]] = {}
     for name, parameter in named:
         by_role.setdefault(roles[name], []).append(parameter)
     parts: list[Optimizer] = []

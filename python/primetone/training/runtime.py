@@ -7,7 +7,7 @@ module becomes a distributed one and `sum_over_ranks` where counts meet.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, final
@@ -133,7 +133,7 @@ def has_bfloat16_units(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
         # Newer than the oldest torch that we accept.
-        abilities = getattr(torch.cpu, "get_capabilities", dict)()
+        abilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         return any(abilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
     return False
 

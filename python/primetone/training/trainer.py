@@ -50,7 +50,9 @@ class TrainConfig:
         65_536, "validation tokens scored by an evaluation while training; 0 scores all", minimum=0
     )
     device: Device = option("auto", "where to compute")
-    precision: Precision = option("auto", "of the forward pass; auto is bfloat16 where the device is fast at it")
+    precision: Precision = option(
+        "auto", "of the forward pass; auto is bfloat16 where the device is fast at it"
+    )
     compile: Compile = option("auto", "compile the model; auto does on CUDA")
     threads: int | None = option(None, "CPU threads of torch; all cores when not set", minimum=1)
 
@@ -268,8 +270,8 @@ class Trainer:
             for name in self._pending[-1]
         }
         self._pending_seconds += time.monotonic() - before
-        for name, values in columns.items():
-            self._require_finite(name, values)
+        for name, column in columns.items():
+            self._require_finite(name, column)
         tokens, seconds = self._pending_tokens, self._pending_seconds
         self._pending.clear()
         self._pending_tokens, self._pending_seconds = 0, 0.0

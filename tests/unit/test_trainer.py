@@ -1,0 +1,357 @@
+"""The training loop: exact resume after kill -9, accumulation, stopping, errors, cadence."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from primetone.contracts import Batch, Loss, Phase, Window
+from primetone.errors import Error, FileError, FormatError
+from primetone.families import family
+from primetone.families.decoder import DecoderConfig
+from primetone.training.checkpoint import CheckpointStore
+from primetone.training.loader import Loader
+from primetone.training.metrics import MetricsLog, read_metrics
+from primetone.training.optim import OptimizerConfig
+from primetone.training.runtime import start_runtime
+from primetone.training.schedule import ScheduleConfig
+from primetone.training.trainer import TrainConfig, Trainer
+
+VOCAB_SIZE = 17
+SHAPE = DecoderConfig(layers=2, heads=2, width=16, context=8, dropout=0.2)
+
+
+@dataclasses.dataclass
+class Stream:
+    ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def make_trainer(
+    folder: Path,
+    *,
+    model: nn.Module | None = None,
+    phases: tuple[Phase, ...] | None = None,
+    shape: DecoderConfig = SHAPE,
+    optimizer: str = "muon",
+    hooks: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Trainer:
+    train = TrainConfig(**{"batch_size": 4, "steps": 10, "save_every": 0, "seed": 3, **settings})
+    runtime = start_runtime(device="cpu", precision="float32")
+    runtime.seed(train.seed, "weights")
+    decoder = family("decoder")
+    model = model or decoder.build(shape, vocab_size=VOCAB_SIZE)
+    ids = np.random.default_rng(0).integers(VOCAB_SIZE, size=500).astype(np.uint16)
+    folder.mkdir(exist_ok=True)
+    return Trainer(
+        model=model,
+        phases=phases or decoder.phases(model, shape),
+        loader=Loader(
+            Stream(ids),
+            window=Window(length=shape.context),
+            batch_size=train.batch_size,
+            seed=train.seed,
+            place=runtime.place,
+        ),
+        runtime=runtime,
+        train=train,
+        optimizer=OptimizerConfig(name=optimizer),
+        schedule=ScheduleConfig(warmup_steps=2),
+        metrics=MetricsLog(folder / "metrics.jsonl"),
+        checkpoints=CheckpointStore(folder / "checkpoints"),
+        **(hooks or {}),
+    )
+
+
+def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+
+
+def assert_same_bits(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        assert torch.equal(tensor, other[name]), f"{name} differs"
+
+
+def without_times(path: Path) -> list[dict[str, Any]]:
+    return [
+        {k: v for k, v in line.items() if k not in ("elapsed_seconds", "tokens_per_second")}
+        for line in read_metrics(path)
+    ]
+
+
+KILLED_RUN = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from test_trainer import make_trainer
+
+def report(line):
+    # Step 7 is done and logged, two steps after the last checkpoint.
+    if line["event"] == "train" and line["step"] == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+make_trainer(
+    Path(sys.argv[2]), optimizer=sys.argv[3], save_every=5, log_every=1, accumulate=2,
+    hooks={"report": report},
+).fit()
+"""
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_ten_steps_equal_five_a_kill_and_five_more(
+    tmp_path: Path, child_python: Callable[..., Any], optimizer: str
+) -> None:
+    settings = {"optimizer": optimizer, "save_every": 5, "log_every": 1, "accumulate": 2}
+    straight = make_trainer(tmp_path / "straight", **settings)
+    straight.fit()
+    here = str(Path(__file__).parent)
+    child = child_python(KILLED_RUN, here, str(tmp_path / "killed"), optimizer)
+    assert child.wait(timeout=100) == -signal.SIGKILL, child.stderr.read()
+    steps = [line["step"] for line in read_metrics(tmp_path / "killed" / "metrics.jsonl")]
+    assert steps == [1, 2, 3, 4, 5, 6, 7]
+    resumed = make_trainer(tmp_path / "killed", **settings)
+    torch.manual_seed(99)
+    result = resumed.fit(resume=True)
+    assert (result.step, result.tokens) == (10, 10 * 2 * 4 * 8)
+    assert_same_bits(weights(straight), weights(resumed))
+    assert without_times(straight.metrics.path) == without_times(resumed.metrics.path)
+
+
+def test_dropout_follows_the_seed_and_is_on(tmp_path: Path) -> None:
+    runs = []
+    for name, settings in (
+        ("one", {}),
+        ("same", {}),
+        ("other", {"shape": dataclasses.replace(SHAPE, dropout=0.0)}),
+    ):
+        trainer = make_trainer(tmp_path / name, **settings)
+        trainer.fit()
+        runs.append(weights(trainer)["tokens.weight"])
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.equal(runs[0], runs[2])
+
+
+def test_micro_batches_add_up_to_the_whole_in_float64(tmp_path: Path) -> None:
+    finals = []
+    for name, batch_size, accumulate in (("whole", 8, 1), ("parts", 2, 4)):
+        shape = dataclasses.replace(SHAPE, dropout=0.0)
+        torch.manual_seed(0)
+        model = family("decoder").build(shape, vocab_size=VOCAB_SIZE).double()
+        trainer = make_trainer(
+            tmp_path / name,
+            model=model,
+            shape=shape,
+            optimizer="adamw",
+            batch_size=batch_size,
+            accumulate=accumulate,
+        )
+        trainer.fit()
+        finals.append(weights(trainer))
+    for key, tensor in finals[0].items():
+        torch.testing.assert_close(tensor, finals[1][key], rtol=1e-9, atol=1e-11)
+
+
+def test_unequal_micro_batches_weigh_what_they_hold(tmp_path: Path) -> None:
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    sizes = iter([1, 3])
+
+    def loss(module: nn.Module, batch: Batch) -> Loss:
+        # One prediction pulls with gradient 1, three with 5 each: the mean is (1 + 15) / 4.
+        pull = {1: 1.0, 3: 15.0}[batch.weight]
+        return Loss(total=module.weight.sum() * pull, weight=batch.weight)
+
+    phase = Phase(name="only", module=model, loss=loss, roles={"weight": "matrix"})
+    trainer = make_trainer(
+        tmp_path / "run", model=model, phases=(phase,), optimizer="adamw", steps=1, accumulate=2
+    )
+    trainer._draw = lambda count: [  # type: ignore[method-assign]
+        Batch(inputs_BT=torch.zeros(1), targets_BT=torch.zeros(1), weight=next(sizes))
+        for _ in range(count)
+    ]
+    trainer.fit()
+    line = next(read_metrics(trainer.metrics.path))
+    assert line["gradient_norm"] == pytest.approx(4.0)
+
+
+def test_two_phases_repeat_and_leave_each_other_alone(tmp_path: Path) -> None:
+    parts = nn.ModuleDict({"critic": nn.Linear(1, 1), "generator": nn.Linear(1, 1)})
+    calls: list[str] = []
+
+    def loss_of(name: str) -> Callable[[nn.Module, Batch], Loss]:
+        def loss(module: nn.Module, batch: Batch) -> Loss:
+            calls.append(name)
+            frozen = [key for key, part in parts.items() if not part.weight.requires_grad]
+            assert frozen == [key for key in parts if key != name]
+            both = parts["critic"](parts["generator"](torch.ones(batch.weight, 1)))
+            return Loss(total=both.sum(), weight=batch.weight, metrics={"gap": both.sum() * 2})
+
+        return loss
+
+    roles = {"weight": "matrix", "bias": "vector"}
+    phases = tuple(
+        Phase(name=name, module=part, loss=loss_of(name), roles=roles, repeats=repeats)
+        for (name, part), repeats in zip(parts.items(), (3, 1), strict=True)
+    )
+    trainer = make_trainer(
+        tmp_path / "run", model=parts, phases=phases, optimizer="adam", steps=2, log_every=1
+    )
+    trainer.fit()
+    assert calls == ["critic"] * 3 + ["generator"] + ["critic"] * 3 + ["generator"]
+    assert trainer.batches_drawn == 8
+    line = next(read_metrics(trainer.metrics.path))
+    assert line["critic_gap"] == pytest.approx(2 * line["critic_loss"])
+    assert "generator_gradient_norm" in line
+
+
+def test_evaluate_sample_and_save_come_when_due_and_at_the_end(tmp_path: Path) -> None:
+    events: list[tuple[str, int]] = []
+    trainer = make_trainer(
+        tmp_path / "run",
+        eval_every=4,
+        sample_every=5,
+        save_every=6,
+        hooks={
+            "evaluate": lambda: {"nats_per_token": 1.0},
+            "sample": lambda step: f"text of step {step}",
+            "report": lambda line: events.append((line["event"], line["step"])),
+        },
+    )
+    result = trainer.fit()
+    assert result.ended_by == "steps"
+    by_kind = {kind: [s for k, s in events if k == kind] for kind, _ in events}
+    assert by_kind == {
+        "train": [6, 10],
+        "evaluate": [4, 8, 10],
+        "sample": [5, 10],
+        "save": [6, 10],
+    }
+    assert trainer.model.training or trainer.step == 10
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
+)
+def test_a_signal_finishes_the_step_and_saves(
+    tmp_path: Path, number: signal.Signals, expected: type[BaseException]
+) -> None:
+    trainer = make_trainer(tmp_path / "run", steps=1000, log_every=1)
+    trainer.report = lambda line: (
+        os.kill(os.getpid(), number) if (line["event"], line["step"]) == ("train", 3) else None
+    )
+    before = signal.getsignal(number)
+    with pytest.raises(expected) as caught:
+        trainer.fit()
+    if expected is SystemExit:
+        assert caught.value.code == 143
+    assert signal.getsignal(number) is before
+    saved = trainer.checkpoints.latest()
+    assert saved in (3, 4)
+    resumed = make_trainer(tmp_path / "run", steps=saved + 1)
+    assert resumed.fit(resume=True).step == saved + 1
+
+
+def test_the_second_signal_does_not_wait(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path / "run", steps=1000)
+
+    def stuck(module: nn.Module, batch: Batch) -> Loss:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+        raise AssertionError("the second Ctrl-C was ignored")
+
+    trainer.phases = (dataclasses.replace(trainer.phases[0], loss=stuck),)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit()
+    assert trainer.checkpoints.latest() is None
+
+
+def test_training_works_outside_the_main_thread(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path / "run", steps=2)
+    thread = threading.Thread(target=trainer.fit)
+    thread.start()
+    thread.join()
+    assert trainer.step == 2
+
+
+def test_a_loss_that_is_not_finite_names_its_step(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path / "run", log_every=5, save_every=1000)
+    healthy = trainer.phases[0].loss
+
+    def sick(module: nn.Module, batch: Batch) -> Loss:
+        loss = healthy(module, batch)
+        return dataclasses.replace(loss, total=loss.total * (math.nan if trainer.step == 2 else 1))
+
+    trainer.phases = (dataclasses.replace(trainer.phases[0], loss=sick),)
+    with pytest.raises(Error, match=r"finite loss at step 3, found nan.*learning_rate"):
+        trainer.fit()
+    assert trainer.checkpoints.latest() is None, "weights that went wrong are not saved"
+
+
+def test_a_failed_save_loses_nothing(tmp_path: Path) -> None:
+    straight = make_trainer(tmp_path / "straight")
+    straight.fit()
+    trainer = make_trainer(tmp_path / "run", save_every=4)
+    save, failures = trainer.checkpoints.save, iter([FileError("the disk is full")])
+
+    def sometimes(checkpoint: Any) -> Path:
+        if checkpoint.step == 8 and (failure := next(failures, None)):
+            raise failure
+        return save(checkpoint)
+
+    trainer.checkpoints = type("Disk", (), {"save": staticmethod(sometimes)})()  # type: ignore[assignment]
+    with pytest.raises(FileError, match="full"):
+        trainer.fit()
+    assert CheckpointStore(tmp_path / "run" / "checkpoints").latest() == 4
+    trainer.save()
+    trainer.fit()
+    assert_same_bits(weights(straight), weights(trainer))
+
+
+def test_a_checkpoint_of_another_shape_is_refused(tmp_path: Path) -> None:
+    make_trainer(tmp_path / "run", steps=1).fit()
+    other = make_trainer(tmp_path / "run", shape=dataclasses.replace(SHAPE, width=32))
+    with pytest.raises(FormatError, match="does not fit this model"):
+        other.fit(resume=True)
+
+
+def test_the_clock_ends_a_run_and_drives_its_schedule(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path / "run", steps=10**9, max_seconds=0.5, log_every=1)
+    result = trainer.fit()
+    assert result.ended_by == "clock"
+    assert 0.5 <= result.elapsed_seconds < 5.0
+    last = list(read_metrics(trainer.metrics.path))[-1]
+    assert last["learning_rate"] == pytest.approx(1e-4, rel=0.05), "the rate reached its end"
+
+
+def test_a_finished_run_resumed_does_nothing(tmp_path: Path) -> None:
+    make_trainer(tmp_path / "run", steps=3).fit()
+    again = make_trainer(tmp_path / "run", steps=3)
+    assert again.fit(resume=True).step == 3
+
+
+def test_a_model_learns_to_repeat_one_batch(tmp_path: Path) -> None:
+    shape = dataclasses.replace(SHAPE, dropout=0.0, width=32)
+    trainer = make_trainer(tmp_path / "run", shape=shape, steps=400, log_every=400)
+    batch = trainer.loader.batch(0)
+    trainer.loader = type("One", (), {"batch": staticmethod(lambda number: batch)})()  # type: ignore[assignment]
+    trainer.fit()
+    with torch.no_grad():
+        loss = trainer.phases[0].loss(trainer.model.eval(), batch)
+    assert loss.total.item() / loss.weight < 0.5, "four windows of 8 ids can be learnt by heart"
