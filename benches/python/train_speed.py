@@ -3,10 +3,10 @@
     python benches/python/train_speed.py path/to/nanoGPT [--rounds 7] [--steps 100]
 
 Both sides train 4 layers, 4 heads, width 128, context 64, batch 12 on the same ids. Ours is the
-real trainer (loader, clipping, schedule, metrics on disk), as it comes (bfloat16 products where the CPU
-has units for them) and in strict float32, which is what nanoGPT computes in on a CPU. Theirs is
-its own model and optimiser behind the few lines of its loop. Correctness first: with the same
-weights both models must give the same loss, or nothing is timed.
+real trainer (loader, clipping, schedule, metrics on disk): as it comes, with bfloat16 products
+where the CPU has units for them, and in strict float32, in which nanoGPT computes on a CPU.
+Theirs is its own model and optimiser behind the few lines of its loop. Correctness first: with the
+same weights both models must give the same loss, or nothing is timed.
 """
 
 from __future__ import annotations
