@@ -1,6 +1,6 @@
 """Training throughput beside nanoGPT's, at its own CPU configuration, interleaved in one run.
 
-    python benches/python/train_speed.py path/to/nanoGPT [--rounds 7] [--steps 100]
+    python benches/python/train_speed.py path/to/nanoGPT [--rounds 25] [--steps 30]
 
 Both sides train 4 layers, 4 heads, width 128, context 64, batch 12 on the same ids. Ours is the
 real trainer (loader, clipping, schedule, metrics on disk): as it comes, with bfloat16 products
@@ -147,8 +147,8 @@ class Theirs:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("nanogpt", type=Path, help="folder of a nanoGPT checkout")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     if not (options.nanogpt / "model.py").is_file():

@@ -135,8 +135,7 @@ class Trainer:
                     self.elapsed_seconds = now - started
                     self._pending_seconds += now - before
                     if is_first:
-                        # What is alive now stays alive: later collections need not look at it.
-                        gc.collect()
+                        # What is alive now stays alive: collections need not look at it again.
                         gc.freeze()
                         is_first = False
                     is_last = self.step >= self.train.steps
