@@ -6,6 +6,7 @@ Everything that changes a run is visible here in order: the step, then evaluate,
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ Report: TypeAlias = Callable[[Mapping[str, Any]], None]
 class TrainConfig:
     """How long to train, on how much at once, and what happens how often (0: only at the end)."""
 
-    steps: int = option(1000, "optimiser steps at most", minimum=0)
+    steps: int = option(1000, "optimiser steps at most", minimum=1)
     max_seconds: float | None = option(
         None, "stop after this much time; the schedule then follows the clock too", above=0.0
     )
@@ -141,14 +142,14 @@ class Trainer:
                     is_last = self.step >= self.train.steps
                     if self.train.max_seconds and self.elapsed_seconds >= self.train.max_seconds:
                         is_last, ended_by = True, "clock"
-                    ends_here = is_last or stop.signal is not None
-                    if self._is_due(self.train.log_every) or ends_here:
+                    if is_last or self._is_due(self.train.log_every):
                         self._log()
-                    if stop.signal is None and (self._is_due(self.train.eval_every) or is_last):
+                    # A stop that was asked for in the meantime skips all but saving.
+                    if stop.signal is None and (is_last or self._is_due(self.train.eval_every)):
                         self._evaluate()
-                    if stop.signal is None and (self._is_due(self.train.sample_every) or is_last):
+                    if stop.signal is None and (is_last or self._is_due(self.train.sample_every)):
                         self._sample()
-                    if self._is_due(self.train.save_every) or ends_here or stop.signal is not None:
+                    if stop.signal or is_last or self._is_due(self.train.save_every):
                         self.save()
                     if stop.signal is not None:
                         raise_stop(stop.signal)
@@ -286,7 +287,7 @@ class Trainer:
     def _require_finite(self, name: str, values: list[float]) -> None:
         first = self.step - len(values) + 1
         for step, value in enumerate(values, start=first):
-            if not torch.isfinite(torch.tensor(value)):
+            if not math.isfinite(value):
                 raise Error(
                     f"training diverged: expected a finite {name} at step {step}, found {value}. "
                     "Lower optimizer.learning_rate (or muon_learning_rate), raise "
