@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -94,9 +95,11 @@ def recipe_names() -> tuple[str, ...]:
 
 
 def recipe_summary(name: str) -> str:
-    """The first comment line of a preset."""
+    """The first sentence of the comment that opens a preset."""
     with (RECIPES / f"{name}.toml").open(encoding="utf-8") as file:
-        return file.readline().lstrip("# ").strip()
+        comment = itertools.takewhile(lambda line: line.startswith("#"), file)
+        text = " ".join(line.lstrip("# ").strip() for line in comment)
+    return text.split(". ")[0].rstrip(".")
 
 
 def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
