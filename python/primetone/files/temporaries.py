@@ -112,6 +112,9 @@ def _lock_if_free(path: Path) -> int:
     except OSError:
         os.close(descriptor)
         return -1
+    if not _is_same(descriptor, path):  # its writer finished meanwhile; the name may be another's
+        os.close(descriptor)
+        return -1
     return descriptor
 
 
