@@ -42,7 +42,7 @@ class TokenizerConfig:
 
     kind: Literal["bpe", "char", "byte", "word"] = option("bpe", "what a token is")
     vocab_size: int = option(4096, "entries of the vocabulary (bpe, word)", minimum=1)
-    split: Literal["gpt2", "gpt4", "o200k", "llama3", "qwen2", "none"] = option(
+    split: Literal["gpt2", "gpt4", "o200k", "llama3", "qwen2", "tekken", "none"] = option(
         "gpt4", "how text is cut into pieces that no merge crosses (bpe, word)"
     )
     unknown: Literal["error", "<unk>"] = option(

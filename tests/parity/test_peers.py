@@ -45,7 +45,7 @@ def assert_same_training(texts: list[str], vocab_size: int, split: str) -> None:
     assert mine["vocab"] == model["vocab"]
 
 
-@pytest.mark.parametrize("split", ["gpt2", "gpt4", "o200k", "llama3", "qwen2"])
+@pytest.mark.parametrize("split", ["gpt2", "gpt4", "o200k", "llama3", "qwen2", "tekken"])
 def test_learning_equals_hugging_face(tinyshakespeare: bytes, split: str) -> None:
     assert_same_training([tinyshakespeare[:300_000].decode()], 1500, split)
 

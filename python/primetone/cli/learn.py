@@ -50,7 +50,7 @@ def learn(
     kind
         bpe learns merges of bytes; char, word and byte are the plain kinds.
     split
-        How text is cut into pieces: gpt2, gpt4, o200k, llama3, qwen2 or none.
+        How text is cut into pieces: gpt2, gpt4, o200k, llama3, qwen2, tekken or none.
     pattern
         A regular expression of your own that matches the pieces, in place of a named split.
     special

@@ -80,7 +80,7 @@ class Tokenizer:
         Args:
             texts: an iterable of str (without lone surrogates) or bytes; each is split by itself.
             vocab_size: at least 256 and the specials.
-            split: gpt2, gpt4, o200k, llama3, qwen2 or none; or give ``pattern``, a regular
+            split: gpt2, gpt4, o200k, llama3, qwen2, tekken or none; or give ``pattern``, a regular
                 expression without look-around.
             threads: None for all cores.
             progress: called as ``progress(stage, done, total)`` a few times a second; ``total`` is

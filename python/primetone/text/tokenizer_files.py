@@ -13,7 +13,7 @@ from primetone.files import explained, json_bytes, read_json, write_atomically
 
 _META_FORMAT = "primetone tokenizer meta"
 _NO_SPLIT = (
-    "does not say how to split text; give split= (gpt2, gpt4, o200k, llama3, qwen2, none) "
+    "does not say how to split text; give split= (gpt2, gpt4, o200k, llama3, qwen2, tekken, none) "
     "or pattern="
 )
 

@@ -39,7 +39,7 @@ impl CustomPattern {
                 Error::Pattern(format!(
                     "split pattern {text:?} cannot be used: {reason}\nA custom pattern runs in a \
                      linear-time engine: no look-around, no back-references; or use a named scheme \
-                     (gpt2, gpt4, o200k, llama3, qwen2, none)"
+                     (gpt2, gpt4, o200k, llama3, qwen2, tekken, none)"
                 ))
             })?;
         Ok(Self { text: text.to_owned(), regex })

@@ -20,6 +20,8 @@ pub enum Scheme {
     Llama3,
     /// Qwen 2 and 2.5: Llama 3 with one digit a piece.
     Qwen2,
+    /// Mistral's Tekken: words as in `o200k` but without endings, one digit a piece.
+    Tekken,
     /// The whole text is one piece.
     None,
 }
@@ -31,8 +33,10 @@ enum Words {
     SpaceThenLetters,
     /// `[^\r\n\p{L}\p{N}]?\p{L}+`, contractions first and in any case
     AnyThenLetters,
-    /// `[^\r\n\p{L}\p{N}]?` upper part, lower part, contraction
+    /// `[^\r\n\p{L}\p{N}]?` upper part, lower part
     Cased,
+    /// the same, and a contraction that follows belongs to the word
+    CasedWithEnding,
 }
 
 /// What may follow a run of symbols in its piece.
@@ -73,7 +77,8 @@ const LLAMA3: Rules = Rules {
 const GPT4: Rules = Rules { final_space_whole: true, ..LLAMA3 };
 const QWEN2: Rules = Rules { digits: 1, ..LLAMA3 };
 const O200K: Rules =
-    Rules { words: Words::Cased, symbol_tail: SymbolTail::NewlinesAndSlashes, ..LLAMA3 };
+    Rules { words: Words::CasedWithEnding, symbol_tail: SymbolTail::NewlinesAndSlashes, ..LLAMA3 };
+const TEKKEN: Rules = Rules { words: Words::Cased, digits: 1, ..O200K };
 
 const GPT2_PATTERN: &str =
     r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
@@ -81,6 +86,7 @@ const GPT4_PATTERN: &str = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N
 const O200K_PATTERN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const LLAMA3_PATTERN: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN2_PATTERN: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const TEKKEN_PATTERN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// Other published spellings of the same splits.
 const ALIASES: [(&str, Scheme); 5] = [
@@ -105,8 +111,8 @@ const ALIASES: [(&str, Scheme); 5] = [
 
 impl Scheme {
     /// All schemes.
-    pub const ALL: [Self; 6] =
-        [Self::Gpt2, Self::Gpt4, Self::O200k, Self::Llama3, Self::Qwen2, Self::None];
+    pub const ALL: [Self; 7] =
+        [Self::Gpt2, Self::Gpt4, Self::O200k, Self::Llama3, Self::Qwen2, Self::Tekken, Self::None];
 
     /// The name in files, on the command line and in messages.
     pub fn name(self) -> &'static str {
@@ -116,6 +122,7 @@ impl Scheme {
             Self::O200k => "o200k",
             Self::Llama3 => "llama3",
             Self::Qwen2 => "qwen2",
+            Self::Tekken => "tekken",
             Self::None => "none",
         }
     }
@@ -138,6 +145,7 @@ impl Scheme {
             Self::O200k => Some(O200K_PATTERN),
             Self::Llama3 => Some(LLAMA3_PATTERN),
             Self::Qwen2 => Some(QWEN2_PATTERN),
+            Self::Tekken => Some(TEKKEN_PATTERN),
             Self::None => None,
         }
     }
@@ -162,6 +170,7 @@ impl Scheme {
             Self::O200k => walk(text, |at| piece_end(&O200K, text, at), visit),
             Self::Llama3 => walk(text, |at| piece_end(&LLAMA3, text, at), visit),
             Self::Qwen2 => walk(text, |at| piece_end(&QWEN2, text, at), visit),
+            Self::Tekken => walk(text, |at| piece_end(&TEKKEN, text, at), visit),
             Self::None => walk(text, |_| text.len(), visit),
         }
     }
@@ -187,8 +196,9 @@ fn walk<'t, E>(
 fn piece_end(rules: &Rules, text: &[u8], start: usize) -> usize {
     let (class, len) = class_at(text, start);
     let next = start + len;
-    if rules.words == Words::Cased {
-        if let Some(end) = cased_word_end(text, start, class, next) {
+    if matches!(rules.words, Words::Cased | Words::CasedWithEnding) {
+        let takes_ending = rules.words == Words::CasedWithEnding;
+        if let Some(end) = cased_word_end(text, start, class, next, takes_ending) {
             return end;
         }
     } else {
@@ -330,10 +340,16 @@ fn contraction_end(text: &[u8], start: usize, any_case: bool) -> Option<usize> {
     }
 }
 
-/// The end of an o200k word at `start`, or `None` where none starts: the two word alternatives in
+/// The end of a cased word at `start`, or `None` where none starts: the two word alternatives in
 /// their order, each with its backtracking resolved.
 #[inline(always)]
-fn cased_word_end(text: &[u8], start: usize, class: u8, next: usize) -> Option<usize> {
+fn cased_word_end(
+    text: &[u8],
+    start: usize,
+    class: u8,
+    next: usize,
+    takes_ending: bool,
+) -> Option<usize> {
     let leads = class & (NEWLINE | LETTER | NUMBER) == 0;
     let after_lead = if leads { next } else { start };
     // upper* lower+, then the same without the leading character, then upper+ lower*
@@ -345,7 +361,7 @@ fn cased_word_end(text: &[u8], start: usize, class: u8, next: usize) -> Option<u
         None if upper_end > after_lead => upper_end,
         None => return None,
     };
-    if text.get(end) == Some(&b'\'') {
+    if takes_ending && text.get(end) == Some(&b'\'') {
         return Some(contraction_end(text, end, true).unwrap_or(end));
     }
     Some(end)
