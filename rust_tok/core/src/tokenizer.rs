@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::encode::{Allowed, Batch, Bpe, Characters, Merge, Scratch, Specials, encode_batch};
 use crate::error::{Error, Result};
 use crate::format::byte_level;
-use crate::learn::{Learned, Stop, learn};
+use crate::learn::{Learned, Options, Stop, learn};
 use crate::split::{Scheme, Splitter, UNICODE_VERSION};
 use crate::vocab::{Token, Vocab, quote};
 
@@ -132,11 +132,12 @@ impl Tokenizer {
         vocab_size: u32,
         specials: &[String],
         splitter: Splitter,
+        options: &Options,
         control: &Control,
     ) -> Result<(Self, LearnReport)> {
         let base = Base::new(counts, vocab_size, specials, "merges")?;
         let Learned { merges, stop, .. } =
-            learn(counts, &base.byte_ids, base.first_new_id, base.num_new, 1, control)?;
+            learn(counts, &base.byte_ids, base.first_new_id, base.num_new, options, control)?;
         let mut tokens = base.tokens;
         let mut spelled: Vec<Vec<u8>> = vec![Vec::new(); base.first_new_id as usize];
         for (id, bytes) in &tokens {

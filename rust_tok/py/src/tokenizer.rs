@@ -8,7 +8,7 @@ use rust_tok::control::Control;
 use rust_tok::count::{Counter, WordCounts};
 use rust_tok::encode::Allowed;
 use rust_tok::format::{gpt2, tiktoken, tokenizer_json};
-use rust_tok::learn::Stop;
+use rust_tok::learn::{Options, Stop};
 use rust_tok::split::Scheme;
 use rust_tok::tokenizer::LearnReport;
 use rust_tok::{Error, Splitter};
@@ -131,7 +131,8 @@ impl Tokenizer {
         let counts = count(texts, &splitter, threads, progress.as_ref())?;
         let control = Control::default();
         let (tokenizer, learnt) = enter(py, &control, progress.as_ref(), |control| {
-            core::Tokenizer::learn(&counts, vocab_size, &specials, splitter, control)
+            let options = Options { threads, ..Options::default() };
+            core::Tokenizer::learn(&counts, vocab_size, &specials, splitter, &options, control)
         })?;
         Ok((Self(tokenizer), report(py, &learnt)?))
     }

@@ -18,6 +18,10 @@ use crate::control::{Control, Stage};
 use crate::count::WordCounts;
 use crate::error::{Error, Result};
 
+mod options;
+
+pub use options::{Duplicates, MaxLength, Named, Options, Tie};
+
 /// Why learning ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
@@ -121,7 +125,7 @@ struct Learner {
     queue: BinaryHeap<Candidate>,
 }
 
-/// Learn up to `num_merges` merges of pairs that occur at least `min_count` times.
+/// Learn up to `num_merges` merges of pairs that occur at least `options.min_count` times.
 ///
 /// `byte_ids` gives the symbol of each byte, `first_new_id` the symbol of the first merge; all of
 /// `byte_ids` lie under it. The result depends on the counts alone, not on their order.
@@ -136,9 +140,13 @@ pub fn learn(
     byte_ids: &[u32; 256],
     first_new_id: u32,
     num_merges: u32,
-    min_count: u64,
+    options: &Options,
     control: &Control,
 ) -> Result<Learned> {
+    let min_count = options.min_count;
+    if *options != (Options { min_count, threads: options.threads, ..Options::default() }) {
+        return Err(Error::Argument("only the tie rule hf is learnt so far".to_owned()));
+    }
     control.begin(Stage::Merge, u64::from(num_merges));
     let mut learner = Learner::new(words, byte_ids, control)?;
     let num_symbols = first_new_id as usize + num_merges as usize;
@@ -385,7 +393,7 @@ mod tests {
                 .iter()
                 .map(|(word, count)| (word.iter().map(|&b| byte_ids[b as usize]).collect(), count))
                 .collect();
-            let learned = learn(&counts, &byte_ids, 256, 30, 1, &Control::default()).unwrap();
+            let learned = learn(&counts, &byte_ids, 256, 30, &Options::default(), &Control::default()).unwrap();
             prop_assert_eq!(learned.merges, oracle(&words, 256, 30));
         }
     }
