@@ -1,11 +1,13 @@
 //! The facade: one tokenizer, four kinds of model behind it.
 
+use std::borrow::Cow;
+
 use crate::control::Control;
 use crate::count::WordCounts;
 use crate::digest::Digest;
 use crate::encode::{Allowed, Batch, Bpe, Characters, Merge, Scratch, Specials, encode_batch};
 use crate::error::{Error, Result};
-use crate::format::byte_level;
+use crate::format::{byte_level, ranks};
 use crate::learn::{Learned, Options, Stop, learn};
 use crate::split::{Scheme, Splitter, UNICODE_VERSION};
 use crate::vocab::{Token, Vocab, quote};
@@ -51,6 +53,8 @@ pub struct Tokenizer {
     model: Model,
     specials: Specials,
     fingerprint: String,
+    /// not part of what the tokenizer is: only learning knows them
+    merge_counts: Option<Vec<u64>>,
 }
 
 /// What learning did.
@@ -79,9 +83,34 @@ impl Tokenizer {
         ignore_merges: bool,
         splitter: Splitter,
     ) -> Result<Self> {
-        let mut bpe = Box::new(Bpe::new(&vocab, merges, ignore_merges)?);
-        bpe.find_unreachable(&vocab)?;
+        let bpe = Box::new(Bpe::new(&vocab, merges, ignore_merges)?);
         Self::new(vocab, Model::Bytes { splitter, bpe })
+    }
+
+    /// A byte-level tokenizer of merges that reach every token, as learning and
+    /// [`ranks::recover`] give them; this is not checked.
+    pub(crate) fn from_clean_merges(
+        vocab: Vocab,
+        merges: Vec<Merge>,
+        splitter: Splitter,
+    ) -> Result<Self> {
+        let bpe = Box::new(Bpe::of_learnt(&vocab, merges)?);
+        Self::new(vocab, Model::Bytes { splitter, bpe })
+    }
+
+    /// The same tokenizer, with how often the pair of each merge occurred when it was learnt.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when there are not as many counts as merges.
+    pub fn with_merge_counts(mut self, counts: Vec<u64>) -> Result<Self> {
+        let (expected, found) = (self.merges().len(), counts.len());
+        if expected != found {
+            return Err(Error::Argument(format!(
+                "expected a count for each of the {expected} merges, found {found}"
+            )));
+        }
+        self.merge_counts = Some(counts);
+        Ok(self)
     }
 
     /// A character-level tokenizer: every text token of `vocab` must be one character, `unknown` the
@@ -116,8 +145,9 @@ impl Tokenizer {
 
     fn new(vocab: Vocab, model: Model) -> Result<Self> {
         let specials = Specials::new(vocab.specials())?;
-        let mut tokenizer = Self { vocab, model, specials, fingerprint: String::new() };
-        tokenizer.fingerprint = tokenizer.digest();
+        let mut tokenizer =
+            Self { vocab, model, specials, fingerprint: String::new(), merge_counts: None };
+        tokenizer.fingerprint = tokenizer.digest()?;
         Ok(tokenizer)
     }
 
@@ -136,7 +166,7 @@ impl Tokenizer {
         control: &Control,
     ) -> Result<(Self, LearnReport)> {
         let base = Base::new(counts, vocab_size, specials, "merges")?;
-        let Learned { merges, stop, .. } =
+        let Learned { merges, counts: merge_counts, stop } =
             learn(counts, &base.byte_ids, base.first_new_id, base.num_new, options, control)?;
         let mut tokens = base.tokens;
         let mut spelled: Vec<Vec<u8>> = vec![Vec::new(); base.first_new_id as usize];
@@ -153,8 +183,8 @@ impl Tokenizer {
         }
         let report = LearnReport::new(counts, ranked.len(), stop);
         let vocab = Vocab::new(tokens, base.specials)?;
-        let bpe = Box::new(Bpe::new(&vocab, ranked, false)?);
-        Ok((Self::new(vocab, Model::Bytes { splitter, bpe })?, report))
+        let tokenizer = Self::from_clean_merges(vocab, ranked, splitter)?;
+        Ok((tokenizer.with_merge_counts(merge_counts)?, report))
     }
 
     /// A word tokenizer: the most frequent pieces, ties by smaller bytes; a piece outside the
@@ -247,6 +277,11 @@ impl Tokenizer {
         matches!(&self.model, Model::Bytes { bpe, .. } if bpe.ignore_merges())
     }
 
+    /// How often the pair of each merge occurred when it was learnt, where that is known.
+    pub fn merge_counts(&self) -> Option<&[u64]> {
+        self.merge_counts.as_deref()
+    }
+
     /// The id that stands for characters outside a character tokenizer's alphabet.
     pub fn unknown_id(&self) -> Option<u32> {
         match &self.model {
@@ -255,22 +290,44 @@ impl Tokenizer {
         }
     }
 
-    /// 32 hexadecimal digits that name this tokenizer by content: equal exactly when every text
-    /// encodes and decodes alike and the specials are the same.
+    /// 32 hexadecimal digits that name this tokenizer by content: vocabulary, merges, split, specials
+    /// and Unicode version. The merges count in the form that [`Tokenizer::plain_merges`] gives, so
+    /// that a list of ranks and the merges it was made from have one fingerprint.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
-    fn digest(&self) -> String {
+    /// The merges, and whether tokens are looked up that merging does not reach, in the simplest form
+    /// that makes the same ids: one merge a token where the rank rule over all splits comes to that.
+    ///
+    /// # Errors
+    /// [`Error::Text`] for a token of 4 GiB.
+    pub(crate) fn plain_merges(&self) -> Result<(Cow<'_, [Merge]>, bool)> {
+        let Model::Bytes { bpe, .. } = &self.model else { return Ok((Cow::Borrowed(&[]), false)) };
+        let looks_up = bpe.looks_up_the_unreachable();
+        if !looks_up
+            && ranks::may_be_all_splits(bpe.merges())
+            && ranks::all_splits(&self.vocab)
+                .map(|merge| (merge.left, merge.right))
+                .eq(bpe.merges().iter().map(|merge| (merge.left, merge.right)))
+            && let Some(merges) = ranks::recover(&self.vocab)?
+        {
+            return Ok((Cow::Owned(merges), false));
+        }
+        Ok((Cow::Borrowed(bpe.merges()), looks_up))
+    }
+
+    fn digest(&self) -> Result<String> {
         let mut digest = Digest::default();
         digest.field(b"primetone tokenizer 1");
         digest.field(UNICODE_VERSION.as_bytes());
+        let (merges, looks_up) = self.plain_merges()?;
         match &self.model {
-            Model::Bytes { splitter, bpe } => {
+            Model::Bytes { splitter, .. } => {
                 digest.field(b"bytes");
                 digest.field(splitter.name().as_bytes());
                 digest.field(splitter.pattern_text().unwrap_or_default().as_bytes());
-                digest.field(&[u8::from(bpe.ignore_merges())]);
+                digest.field(&[u8::from(looks_up)]);
             }
             Model::Characters(characters) => {
                 digest.field(b"characters");
@@ -286,11 +343,11 @@ impl Tokenizer {
             digest.update(&[kind]);
             digest.field(bytes);
         }
-        for merge in self.merges() {
+        for merge in merges.iter() {
             digest.update(&merge.left.to_le_bytes());
             digest.update(&merge.right.to_le_bytes());
         }
-        digest.fingerprint()
+        Ok(digest.fingerprint())
     }
 
     /// The ids of `text`.

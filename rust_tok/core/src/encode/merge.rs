@@ -1,4 +1,4 @@
-//! Merging within a piece: always the pair of lowest rank, the leftmost of equals.
+//! Merging alone, symbols to symbols: always the pair of lowest rank, the leftmost of equals.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -8,7 +8,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::vocab::{Vocab, quote};
 
-/// Pieces up to this many bytes are merged by scanning for the lowest rank; longer ones by a heap.
+/// Pieces up to this many symbols are merged by scanning for the lowest rank; longer ones by a heap.
 const SCAN_LIMIT: usize = 64;
 
 const NO_RANK: u32 = u32::MAX;
@@ -27,16 +27,11 @@ pub struct Merge {
     pub rank: u32,
 }
 
-/// The merges of a byte-level vocabulary.
+/// A list of merges, ready to apply.
 #[derive(Debug, Clone)]
-pub(crate) struct Bpe {
-    byte_ids: [u32; 256],
+pub(crate) struct Merger {
     pairs: PairTable,
     merges: Vec<Merge>,
-    ignore_merges: bool,
-    /// ascending ids of tokens that merging their bytes does not give: these pieces must be merged,
-    /// any other piece that is a token may be looked up. Empty where `ignore_merges` is set.
-    unreachable: Vec<u32>,
 }
 
 /// Buffers that one thread uses again and again.
@@ -56,61 +51,44 @@ struct Node {
     rank: u32,
 }
 
-impl Bpe {
-    /// The model of `merges`, in the order files list them.
-    ///
-    /// # Errors
-    /// [`Error::Vocabulary`] when a byte has no token, a merge names a pair twice, or makes a token
-    /// that is not the two joined.
-    pub(crate) fn new(vocab: &Vocab, merges: Vec<Merge>, ignore_merges: bool) -> Result<Self> {
-        let mut byte_ids = [0; 256];
-        for byte in 0..=255_u8 {
-            byte_ids[byte as usize] = vocab.id_of(&[byte]).ok_or_else(|| {
-                Error::Vocabulary(format!(
-                    "the vocabulary has no token for byte 0x{byte:02x}; a byte-level vocabulary must \
-                     hold all 256 single bytes"
-                ))
-            })?;
-        }
-        let mut pairs = PairTable::with_capacity(merges.len());
-        for (number, merge) in merges.iter().enumerate() {
-            let text = |id| vocab.text(id).unwrap_or_default();
-            let (left, right) = (text(merge.left), text(merge.right));
-            if left.is_empty() || right.is_empty() || [left, right].concat() != text(merge.id) {
-                return Err(Error::Vocabulary(format!(
-                    "merge {number}, of {} and {}, does not make token {} ({})",
-                    quote(left),
-                    quote(right),
-                    merge.id,
-                    quote(text(merge.id)),
-                )));
-            }
-            let merged = Merged { rank: merge.rank, id: merge.id };
-            if !pairs.insert(merge.left, merge.right, merged) {
-                return Err(Error::Vocabulary(format!(
-                    "merge {number}, of {} and {}, is listed twice",
-                    quote(left),
-                    quote(right),
-                )));
-            }
-        }
-        Ok(Self { byte_ids, pairs, merges, ignore_merges, unreachable: Vec::new() })
+impl Merger {
+    /// No merges yet, room for `merges`.
+    pub(crate) fn with_capacity(merges: usize) -> Self {
+        Self { pairs: PairTable::with_capacity(merges), merges: Vec::with_capacity(merges) }
     }
 
-    /// Find the tokens that merging cannot reach. Merges as learnt need no such search: there a token's
-    /// bytes take the same steps wherever they stand, so every token reaches itself (docs/bpe.md).
-    pub(crate) fn find_unreachable(&mut self, vocab: &Vocab) -> Result<()> {
-        if self.ignore_merges {
-            return Ok(());
+    /// These merges, in the order files list them.
+    ///
+    /// # Errors
+    /// As [`Merger::push`].
+    pub(crate) fn new(vocab: &Vocab, merges: Vec<Merge>) -> Result<Self> {
+        let mut merger = Self::with_capacity(merges.len());
+        merges.into_iter().try_for_each(|merge| merger.push(vocab, merge))?;
+        Ok(merger)
+    }
+
+    /// One more merge.
+    ///
+    /// # Errors
+    /// [`Error::Vocabulary`] for a pair that is there already, or a token that is not the two joined.
+    pub(crate) fn push(&mut self, vocab: &Vocab, merge: Merge) -> Result<()> {
+        let text = |id| vocab.text(id).unwrap_or_default();
+        let (left, right, made) = (text(merge.left), text(merge.right), text(merge.id));
+        let refuse = |problem: String| {
+            let number = self.merges.len();
+            let (left, right) = (quote(left), quote(right));
+            Err(Error::Vocabulary(format!("merge {number}, of {left} and {right}, {problem}")))
+        };
+        let joins = made.strip_prefix(left).is_some_and(|rest| rest == right);
+        if left.is_empty() || right.is_empty() || !joins {
+            return refuse(format!("does not make token {} ({})", merge.id, quote(made)));
         }
-        let (mut ids, mut scratch, idle) = (Vec::new(), Scratch::default(), Control::default());
-        for (id, bytes) in vocab.text_tokens() {
-            ids.clear();
-            self.merge(bytes, &mut ids, &mut scratch, &idle)?;
-            if ids != [id] {
-                self.unreachable.push(id);
-            }
+        let merged = Merged { rank: merge.rank, id: merge.id };
+        if self.pairs.get(merge.left, merge.right).is_some() {
+            return refuse("is listed twice".to_owned());
         }
+        self.pairs.insert(merge.left, merge.right, merged);
+        self.merges.push(merge);
         Ok(())
     }
 
@@ -118,42 +96,24 @@ impl Bpe {
         &self.merges
     }
 
-    pub(crate) fn ignore_merges(&self) -> bool {
-        self.ignore_merges
+    pub(crate) fn into_merges(self) -> Vec<Merge> {
+        self.merges
     }
 
-    /// Append the ids of `piece`.
+    /// Append what the symbols of a piece merge to.
+    ///
+    /// # Errors
+    /// [`Error::Text`] for a piece of 2^32 symbols; [`Error::Interrupted`].
     #[inline]
-    pub(crate) fn encode_piece(
+    pub(crate) fn merge(
         &self,
-        vocab: &Vocab,
-        piece: &[u8],
-        ids: &mut Vec<u32>,
-        scratch: &mut Scratch,
-        control: &Control,
-    ) -> Result<()> {
-        if let [byte] = piece {
-            ids.push(self.byte_ids[*byte as usize]);
-            return Ok(());
-        }
-        if let Some(id) = vocab.id_of(piece)
-            && (self.unreachable.is_empty() || self.unreachable.binary_search(&id).is_err())
-        {
-            ids.push(id);
-            return Ok(());
-        }
-        self.merge(piece, ids, scratch, control)
-    }
-
-    fn merge(
-        &self,
-        piece: &[u8],
+        piece: impl ExactSizeIterator<Item = u32>,
         ids: &mut Vec<u32>,
         scratch: &mut Scratch,
         control: &Control,
     ) -> Result<()> {
         if self.merges.is_empty() {
-            ids.extend(piece.iter().map(|&byte| self.byte_ids[byte as usize]));
+            ids.extend(piece);
             Ok(())
         } else if piece.len() <= SCAN_LIMIT {
             self.merge_by_scan(piece, ids);
@@ -169,12 +129,13 @@ impl Bpe {
     }
 
     /// O(n²) with a small constant.
-    fn merge_by_scan(&self, piece: &[u8], ids: &mut Vec<u32>) {
+    #[inline]
+    fn merge_by_scan(&self, piece: impl ExactSizeIterator<Item = u32>, ids: &mut Vec<u32>) {
         let mut symbols = [0_u32; SCAN_LIMIT];
         let mut ranks = [NO_RANK; SCAN_LIMIT];
         let mut len = piece.len();
-        for (symbol, &byte) in symbols.iter_mut().zip(piece) {
-            *symbol = self.byte_ids[byte as usize];
+        for (slot, symbol) in symbols.iter_mut().zip(piece) {
+            *slot = symbol;
         }
         for at in 1..len {
             ranks[at - 1] = self.rank(symbols[at - 1], symbols[at]);
@@ -208,7 +169,7 @@ impl Bpe {
     /// O(n log n): a linked list of symbols and a heap of (rank, position), stale entries skipped.
     fn merge_by_heap(
         &self,
-        piece: &[u8],
+        piece: impl ExactSizeIterator<Item = u32>,
         ids: &mut Vec<u32>,
         scratch: &mut Scratch,
         control: &Control,
@@ -220,8 +181,8 @@ impl Bpe {
             .ok()
             .filter(|&len| len < NONE)
             .ok_or_else(|| Error::Text("a piece of text of 4 GiB or more".to_owned()))?;
-        nodes.extend(piece.iter().zip(0_u32..).map(|(&byte, at)| Node {
-            id: self.byte_ids[byte as usize],
+        nodes.extend(piece.zip(0_u32..).map(|(id, at)| Node {
+            id,
             previous: at.wrapping_sub(1),
             next: if at + 1 == len { NONE } else { at + 1 },
             rank: NO_RANK,
@@ -282,6 +243,7 @@ impl Bpe {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::bpe::Bpe;
     use super::*;
 
     /// Merges over two letters in which any token may be split in several ways, with repeated ranks.
@@ -309,20 +271,18 @@ mod tests {
                 }
             }
         }
-        let mut bpe = Bpe::new(&vocab, merges, false).unwrap();
-        bpe.find_unreachable(&vocab).unwrap();
+        let bpe = Bpe::new(&vocab, merges, false).unwrap();
         (vocab, bpe)
     }
 
     /// The definition: find the lowest rank, leftmost; merge it; again.
-    fn oracle(bpe: &Bpe, piece: &[u8]) -> Vec<u32> {
-        let mut symbols: Vec<u32> = piece.iter().map(|&b| bpe.byte_ids[b as usize]).collect();
+    fn oracle(merger: &Merger, mut symbols: Vec<u32>) -> Vec<u32> {
         loop {
             let best = symbols
                 .windows(2)
                 .enumerate()
                 .filter_map(|(at, pair)| {
-                    bpe.pairs.get(pair[0], pair[1]).map(|m| (m.rank, at, m.id))
+                    merger.pairs.get(pair[0], pair[1]).map(|m| (m.rank, at, m.id))
                 })
                 .min();
             let Some((_, at, id)) = best else { return symbols };
@@ -342,12 +302,14 @@ mod tests {
             by_rank in any::<bool>(),
         ) {
             let (vocab, bpe) = model(&choices, by_rank);
-            let expected = oracle(&bpe, &piece);
+            // byte ids are byte values here
+            let symbols = || piece.iter().map(|&byte| u32::from(byte));
+            let expected = oracle(&bpe.merger, symbols().collect());
             let (mut ids, mut scratch) = (Vec::new(), Scratch::default());
-            bpe.merge_by_scan(&piece, &mut ids);
+            bpe.merger.merge_by_scan(symbols(), &mut ids);
             prop_assert_eq!(&ids, &expected);
             ids.clear();
-            bpe.merge_by_heap(&piece, &mut ids, &mut scratch, &Control::default()).unwrap();
+            bpe.merger.merge_by_heap(symbols(), &mut ids, &mut scratch, &Control::default()).unwrap();
             prop_assert_eq!(&ids, &expected);
             ids.clear();
             bpe.encode_piece(&vocab, &piece, &mut ids, &mut scratch, &Control::default()).unwrap();

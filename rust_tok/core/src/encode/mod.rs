@@ -1,6 +1,7 @@
 //! Pieces to ids: merges within a piece, batches over all cores.
 
 mod batch;
+mod bpe;
 mod characters;
 mod merge;
 mod pairs;
@@ -8,8 +9,9 @@ mod specials;
 
 pub use batch::Batch;
 pub(crate) use batch::encode_batch;
+pub(crate) use bpe::Bpe;
 pub(crate) use characters::Characters;
 pub use merge::Merge;
-pub(crate) use merge::{Bpe, Scratch};
+pub(crate) use merge::{Merger, Scratch};
 pub use specials::Allowed;
 pub(crate) use specials::Specials;

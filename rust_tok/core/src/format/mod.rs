@@ -2,6 +2,7 @@
 
 pub mod byte_level;
 pub mod gpt2;
+pub(crate) mod ranks;
 mod strict_map;
 pub mod tiktoken;
 pub mod tokenizer_json;

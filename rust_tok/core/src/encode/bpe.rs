@@ -1,0 +1,106 @@
+//! Byte-level BPE: the pieces of a text are bytes, and bytes merge.
+
+use super::merge::{Merge, Merger, Scratch};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::vocab::Vocab;
+
+/// The merges of a byte-level vocabulary.
+#[derive(Debug, Clone)]
+pub(crate) struct Bpe {
+    byte_ids: [u32; 256],
+    pub(super) merger: Merger,
+    ignore_merges: bool,
+    /// ascending ids of tokens that merging their bytes does not give
+    unreachable: Vec<u32>,
+}
+
+impl Bpe {
+    /// The model of `merges`, in the order files list them, which reach every token: as learnt, where
+    /// a token's bytes take the same steps wherever they stand (docs/bpe.md).
+    ///
+    /// # Errors
+    /// [`Error::Vocabulary`] when a byte has no token, a merge names a pair twice, or makes a token
+    /// that is not the two joined.
+    pub(crate) fn of_learnt(vocab: &Vocab, merges: Vec<Merge>) -> Result<Self> {
+        let mut byte_ids = [0; 256];
+        for byte in 0..=255_u8 {
+            byte_ids[byte as usize] = vocab.id_of(&[byte]).ok_or_else(|| {
+                Error::Vocabulary(format!(
+                    "the vocabulary has no token for byte 0x{byte:02x}; a byte-level vocabulary must \
+                     hold all 256 single bytes"
+                ))
+            })?;
+        }
+        let merger = Merger::new(vocab, merges)?;
+        Ok(Self { byte_ids, merger, ignore_merges: false, unreachable: Vec::new() })
+    }
+
+    /// The model of any merges; with `ignore_merges` a piece that is a token is taken whole even where
+    /// merging would not make it.
+    ///
+    /// # Errors
+    /// As [`Bpe::of_learnt`].
+    pub(crate) fn new(vocab: &Vocab, merges: Vec<Merge>, ignore_merges: bool) -> Result<Self> {
+        let mut bpe = Self { ignore_merges, ..Self::of_learnt(vocab, merges)? };
+        let (mut ids, mut scratch, idle) = (Vec::new(), Scratch::default(), Control::default());
+        for (id, bytes) in vocab.text_tokens() {
+            ids.clear();
+            bpe.merge(bytes, &mut ids, &mut scratch, &idle)?;
+            if ids != [id] {
+                bpe.unreachable.push(id);
+            }
+        }
+        Ok(bpe)
+    }
+
+    pub(crate) fn merges(&self) -> &[Merge] {
+        self.merger.merges()
+    }
+
+    pub(crate) fn ignore_merges(&self) -> bool {
+        self.ignore_merges
+    }
+
+    /// Whether some piece is another token, or more of them, than merging would make of it.
+    pub(crate) fn looks_up_the_unreachable(&self) -> bool {
+        self.ignore_merges && !self.unreachable.is_empty()
+    }
+
+    /// Append the ids of `piece`.
+    #[inline]
+    pub(crate) fn encode_piece(
+        &self,
+        vocab: &Vocab,
+        piece: &[u8],
+        ids: &mut Vec<u32>,
+        scratch: &mut Scratch,
+        control: &Control,
+    ) -> Result<()> {
+        if let [byte] = piece {
+            ids.push(self.byte_ids[*byte as usize]);
+            return Ok(());
+        }
+        if let Some(id) = vocab.id_of(piece)
+            && (self.ignore_merges
+                || self.unreachable.is_empty()
+                || self.unreachable.binary_search(&id).is_err())
+        {
+            ids.push(id);
+            return Ok(());
+        }
+        self.merge(piece, ids, scratch, control)
+    }
+
+    #[inline]
+    fn merge(
+        &self,
+        piece: &[u8],
+        ids: &mut Vec<u32>,
+        scratch: &mut Scratch,
+        control: &Control,
+    ) -> Result<()> {
+        let symbols = piece.iter().map(|&byte| self.byte_ids[byte as usize]);
+        self.merger.merge(symbols, ids, scratch, control)
+    }
+}
