@@ -384,14 +384,22 @@ impl Tokenizer {
             Model::Characters(characters) => characters.encode(text, ids),
             Model::Bytes { splitter, bpe } => {
                 let mut until_check = BYTES_PER_CHECK;
-                splitter.try_for_each_piece(text, |piece| {
-                    if until_check < piece.len() {
-                        control.check()?;
-                        until_check = BYTES_PER_CHECK;
+                let mut ends = std::mem::take(&mut scratch.ends);
+                let outcome = splitter.try_for_each_run(text, &mut ends, |mut start, ends| {
+                    for &end in ends {
+                        let piece = &text[start..end];
+                        if until_check < piece.len() {
+                            control.check()?;
+                            until_check = BYTES_PER_CHECK;
+                        }
+                        until_check = until_check.saturating_sub(piece.len());
+                        bpe.encode_piece(&self.vocab, piece, ids, scratch, control)?;
+                        start = end;
                     }
-                    until_check = until_check.saturating_sub(piece.len());
-                    bpe.encode_piece(&self.vocab, piece, ids, scratch, control)
-                })
+                    Ok(())
+                });
+                scratch.ends = ends;
+                outcome
             }
         }
     }

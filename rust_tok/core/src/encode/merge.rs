@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use super::pairs::{Merged, PairTable};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::split::PieceEnds;
 use crate::vocab::{Vocab, quote};
 
 /// Pieces up to this many symbols are merged by scanning for the lowest rank; longer ones by a heap.
@@ -37,6 +38,7 @@ pub(crate) struct Merger {
 /// Buffers that one thread uses again and again.
 #[derive(Default)]
 pub(crate) struct Scratch {
+    pub(crate) ends: PieceEnds,
     nodes: Vec<Node>,
     heap: BinaryHeap<Reverse<u64>>,
 }
@@ -174,7 +176,7 @@ impl Merger {
         scratch: &mut Scratch,
         control: &Control,
     ) -> Result<()> {
-        let Scratch { nodes, heap } = scratch;
+        let Scratch { nodes, heap, .. } = scratch;
         nodes.clear();
         heap.clear();
         let len = u32::try_from(piece.len())

@@ -6,11 +6,13 @@
 mod classes;
 mod cut;
 mod pattern;
+mod scan;
 mod schemes;
 mod unicode_ranges;
 
 pub use classes::{UNICODE_VERSION, class_of};
 pub use cut::safe_cuts;
+pub use scan::{PieceEnds, Tier};
 pub use schemes::Scheme;
 
 use std::result::Result;
@@ -19,7 +21,10 @@ use pattern::CustomPattern;
 
 /// A way to cut text into pieces.
 #[derive(Debug, Clone)]
-pub struct Splitter(Kind);
+pub struct Splitter {
+    kind: Kind,
+    tier: Tier,
+}
 
 #[derive(Debug, Clone)]
 enum Kind {
@@ -30,7 +35,7 @@ enum Kind {
 impl Splitter {
     /// The splitter of a named scheme.
     pub fn scheme(scheme: Scheme) -> Self {
-        Self(Kind::Scheme(scheme))
+        Self { kind: Kind::Scheme(scheme), tier: Tier::best() }
     }
 
     /// The splitter of a pattern: the named scheme that it spells, if there is one, else the pattern
@@ -39,15 +44,16 @@ impl Splitter {
     /// # Errors
     /// [`crate::Error::Pattern`] for a pattern that the linear-time engine does not take.
     pub fn pattern(pattern: &str) -> crate::Result<Self> {
-        match Scheme::of_pattern(pattern) {
-            Some(scheme) => Ok(Self::scheme(scheme)),
-            None => CustomPattern::new(pattern).map(|custom| Self(Kind::Custom(custom))),
-        }
+        let kind = match Scheme::of_pattern(pattern) {
+            Some(scheme) => Kind::Scheme(scheme),
+            None => Kind::Custom(CustomPattern::new(pattern)?),
+        };
+        Ok(Self { kind, tier: Tier::best() })
     }
 
     /// The scheme's name, or `custom`.
     pub fn name(&self) -> &'static str {
-        match &self.0 {
+        match &self.kind {
             Kind::Scheme(scheme) => scheme.name(),
             Kind::Custom(_) => "custom",
         }
@@ -55,9 +61,46 @@ impl Splitter {
 
     /// The pattern that files carry; `None` for the scheme `none`, which does not split.
     pub fn pattern_text(&self) -> Option<&str> {
-        match &self.0 {
+        match &self.kind {
             Kind::Scheme(scheme) => scheme.pattern(),
             Kind::Custom(custom) => Some(custom.text()),
+        }
+    }
+
+    /// The same splitter on another tier; on [`Tier::Table`] where the processor lacks what `tier` needs.
+    /// For tests and benchmarks: all tiers give the same pieces.
+    #[must_use]
+    pub fn on_tier(self, tier: Tier) -> Self {
+        Self { tier, ..self }
+    }
+
+    /// Call `visit` with run after run of pieces of `text`, in order, until it fails: the start of the
+    /// run's first piece, and where each piece of the run ends (and the next begins). `ends` is room
+    /// to work in.
+    ///
+    /// # Errors
+    /// Whatever `visit` returns.
+    ///
+    /// # Complexity
+    /// O(n) for the schemes; for a custom pattern O(n) a match, as the regex engine promises.
+    pub fn try_for_each_run<E>(
+        &self,
+        text: &[u8],
+        ends: &mut PieceEnds,
+        mut visit: impl FnMut(usize, &[usize]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match &self.kind {
+            Kind::Scheme(scheme) => {
+                let mut start = 0;
+                while start < text.len() {
+                    ends.clear();
+                    let end = scan::fill(self.tier, *scheme, text, start, ends);
+                    visit(start, ends.as_slice())?;
+                    start = end;
+                }
+                Ok(())
+            }
+            Kind::Custom(custom) => custom.try_for_each_run(text, ends, visit),
         }
     }
 
@@ -65,19 +108,19 @@ impl Splitter {
     ///
     /// # Errors
     /// Whatever `visit` returns.
-    ///
-    /// # Complexity
-    /// O(n) for the schemes; for a custom pattern O(n) a match, as the regex engine promises.
     #[inline]
     pub fn try_for_each_piece<'t, E>(
         &self,
         text: &'t [u8],
-        visit: impl FnMut(&'t [u8]) -> Result<(), E>,
+        mut visit: impl FnMut(&'t [u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        match &self.0 {
-            Kind::Scheme(scheme) => scheme.try_for_each_piece(text, visit),
-            Kind::Custom(custom) => custom.try_for_each_piece(text, visit),
-        }
+        self.try_for_each_run(text, &mut PieceEnds::default(), |mut start, ends| {
+            for &end in ends {
+                visit(&text[start..end])?;
+                start = end;
+            }
+            Ok(())
+        })
     }
 
     /// The pieces of `text`, in order.
@@ -93,7 +136,7 @@ impl Splitter {
     /// `text` in runs of about `unit_bytes` that can be split each by itself; one run where the
     /// splitter has no safe place to cut.
     pub fn units<'t>(&self, text: &'t [u8], unit_bytes: usize) -> Vec<&'t [u8]> {
-        match &self.0 {
+        match &self.kind {
             Kind::Scheme(scheme) if *scheme != Scheme::None => {
                 safe_cuts(text, text.len() / unit_bytes + 1)
             }

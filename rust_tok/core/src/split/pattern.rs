@@ -3,6 +3,7 @@
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 
+use super::PieceEnds;
 use crate::error::{Error, Result};
 
 /// The largest compiled pattern.
@@ -49,20 +50,30 @@ impl CustomPattern {
         &self.text
     }
 
-    pub(super) fn try_for_each_piece<'t, E>(
+    pub(super) fn try_for_each_run<E>(
         &self,
-        text: &'t [u8],
-        mut visit: impl FnMut(&'t [u8]) -> std::result::Result<(), E>,
+        text: &[u8],
+        ends: &mut PieceEnds,
+        mut visit: impl FnMut(usize, &[usize]) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        let mut end = 0;
+        let (mut run_start, mut end) = (0, 0);
+        ends.clear();
         for found in self.regex.find_iter(text).filter(|found| !found.is_empty()) {
-            if found.start() > end {
-                visit(&text[end..found.start()])?;
+            if ends.is_full() {
+                visit(run_start, ends.as_slice())?;
+                run_start = end;
+                ends.clear();
             }
-            visit(&text[found.range()])?;
+            if found.start() > end {
+                ends.push(found.start());
+            }
             end = found.end();
+            ends.push(end);
         }
-        if end < text.len() { visit(&text[end..]) } else { Ok(()) }
+        if end < text.len() {
+            ends.push(text.len());
+        }
+        if ends.as_slice().is_empty() { Ok(()) } else { visit(run_start, ends.as_slice()) }
     }
 }
 

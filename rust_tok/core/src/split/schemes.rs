@@ -1,7 +1,8 @@
 //! The named split schemes: one scalar walk, told apart by a handful of rules as data.
 //!
 //! This walk is the ground truth of the schemes: the tests hold it against the published patterns in
-//! a backtracking engine over exhaustive strings of class representatives.
+//! a backtracking engine over exhaustive strings of class representatives, and the fast scanners of
+//! `scan` against it.
 
 #![expect(clippy::inline_always, reason = "the rules of each scheme must fold into its walk")]
 
@@ -28,7 +29,7 @@ pub enum Scheme {
 
 /// How a scheme reads a word.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Words {
+pub(super) enum Words {
     /// ` ?\p{L}+`, contractions first and in lower case only
     SpaceThenLetters,
     /// `[^\r\n\p{L}\p{N}]?\p{L}+`, contractions first and in any case
@@ -40,8 +41,8 @@ enum Words {
 }
 
 /// What may follow a run of symbols in its piece.
-#[derive(Clone, Copy)]
-enum SymbolTail {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum SymbolTail {
     Nothing,
     Newlines,
     NewlinesAndSlashes,
@@ -49,36 +50,36 @@ enum SymbolTail {
 
 /// The rules of a scheme.
 #[derive(Clone, Copy)]
-struct Rules {
-    words: Words,
+pub(super) struct Rules {
+    pub(super) words: Words,
     /// the most digits in a piece; 0: any number, after an optional space
-    digits: usize,
-    symbol_tail: SymbolTail,
+    pub(super) digits: usize,
+    pub(super) symbol_tail: SymbolTail,
     /// a run of spaces with a newline in it ends after the last newline
     newline_ends_space: bool,
     /// white space that ends the text is one piece, newlines or not
     final_space_whole: bool,
 }
 
-const GPT2: Rules = Rules {
+pub(super) const GPT2: Rules = Rules {
     words: Words::SpaceThenLetters,
     digits: 0,
     symbol_tail: SymbolTail::Nothing,
     newline_ends_space: false,
     final_space_whole: true,
 };
-const LLAMA3: Rules = Rules {
+pub(super) const LLAMA3: Rules = Rules {
     words: Words::AnyThenLetters,
     digits: 3,
     symbol_tail: SymbolTail::Newlines,
     newline_ends_space: true,
     final_space_whole: false,
 };
-const GPT4: Rules = Rules { final_space_whole: true, ..LLAMA3 };
-const QWEN2: Rules = Rules { digits: 1, ..LLAMA3 };
-const O200K: Rules =
+pub(super) const GPT4: Rules = Rules { final_space_whole: true, ..LLAMA3 };
+pub(super) const QWEN2: Rules = Rules { digits: 1, ..LLAMA3 };
+pub(super) const O200K: Rules =
     Rules { words: Words::CasedWithEnding, symbol_tail: SymbolTail::NewlinesAndSlashes, ..LLAMA3 };
-const TEKKEN: Rules = Rules { words: Words::Cased, digits: 1, ..O200K };
+pub(super) const TEKKEN: Rules = Rules { words: Words::Cased, digits: 1, ..O200K };
 
 const GPT2_PATTERN: &str =
     r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
@@ -155,45 +156,11 @@ impl Scheme {
         let own = Self::ALL.into_iter().find(|scheme| scheme.pattern() == Some(pattern));
         own.or_else(|| ALIASES.iter().find(|(alias, _)| *alias == pattern).map(|(_, s)| *s))
     }
-
-    /// Call `visit` with each piece of `text`, in order, until it fails.
-    #[inline]
-    pub(super) fn try_for_each_piece<'t, E>(
-        self,
-        text: &'t [u8],
-        visit: impl FnMut(&'t [u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        // one copy of the walk per scheme, so that the rules fold into it
-        match self {
-            Self::Gpt2 => walk(text, |at| piece_end(&GPT2, text, at), visit),
-            Self::Gpt4 => walk(text, |at| piece_end(&GPT4, text, at), visit),
-            Self::O200k => walk(text, |at| piece_end(&O200K, text, at), visit),
-            Self::Llama3 => walk(text, |at| piece_end(&LLAMA3, text, at), visit),
-            Self::Qwen2 => walk(text, |at| piece_end(&QWEN2, text, at), visit),
-            Self::Tekken => walk(text, |at| piece_end(&TEKKEN, text, at), visit),
-            Self::None => walk(text, |_| text.len(), visit),
-        }
-    }
-}
-
-#[inline(always)]
-fn walk<'t, E>(
-    text: &'t [u8],
-    end_of: impl Fn(usize) -> usize,
-    mut visit: impl FnMut(&'t [u8]) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut start = 0;
-    while start < text.len() {
-        let end = end_of(start);
-        visit(&text[start..end])?;
-        start = end;
-    }
-    Ok(())
 }
 
 /// The end of the piece that starts at `start < text.len()`.
 #[inline(always)]
-fn piece_end(rules: &Rules, text: &[u8], start: usize) -> usize {
+pub(super) fn piece_end(rules: &Rules, text: &[u8], start: usize) -> usize {
     let (class, len) = class_at(text, start);
     let next = start + len;
     if matches!(rules.words, Words::Cased | Words::CasedWithEnding) {
