@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use fancy_regex::Regex;
 use proptest::prelude::*;
-use rust_tok::split::{Scheme, Splitter, class_of, safe_cuts};
+use rust_tok::split::{Scheme, Splitter, Tier, class_of, safe_cuts};
 
 /// One character of each kind that some rule tells apart.
 const REPRESENTATIVES: [char; 19] = [
@@ -31,9 +31,12 @@ fn pieces_by_regex<'t>(regex: &Regex, text: &'t str) -> Vec<&'t str> {
 }
 
 fn assert_same(splitter: &Splitter, regex: &Regex, text: &str) {
-    let ours: Vec<&str> =
-        splitter.pieces(text.as_bytes()).iter().map(|p| std::str::from_utf8(p).unwrap()).collect();
-    assert_eq!(ours, pieces_by_regex(regex, text), "{} on {text:?}", splitter.name());
+    let expected = pieces_by_regex(regex, text);
+    for splitter in [splitter, &splitter.clone().on_tier(Tier::Scalar)] {
+        let ours = splitter.pieces(text.as_bytes());
+        let ours: Vec<&str> = ours.iter().map(|p| std::str::from_utf8(p).unwrap()).collect();
+        assert_eq!(ours, expected, "{} on {text:?}", splitter.name());
+    }
 }
 
 fn schemes() -> &'static [(Splitter, Regex)] {

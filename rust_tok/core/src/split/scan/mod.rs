@@ -10,7 +10,7 @@ mod masks;
 mod table;
 #[cfg(test)]
 mod tests;
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 #[expect(unsafe_code, reason = "vector loads and stores, and calls for the processor at hand")]
 mod x86;
 
@@ -76,11 +76,11 @@ impl Tier {
     pub fn is_available(self) -> bool {
         match self {
             Self::Scalar | Self::Table => true,
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
             Self::Avx2 => x86::Avx2::new().is_some(),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
             Self::Avx512 => x86::Avx512::new().is_some(),
-            #[cfg(not(target_arch = "x86_64"))]
+            #[cfg(not(all(target_arch = "x86_64", target_pointer_width = "64")))]
             Self::Avx2 | Self::Avx512 => false,
         }
     }
@@ -115,7 +115,7 @@ pub(super) fn fill(
         }
         return text.len();
     }
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
     match tier {
         Tier::Avx512 => {
             if let Some(blocks) = x86::Avx512::new() {

@@ -112,7 +112,7 @@ fn masks_are_the_class_bits_of_every_byte_at_every_place() {
             high: bits(masks::HIGH),
         };
         assert_eq!(table::Table.masks(&window), symbols_too);
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
         {
             let avx2 = x86::Avx2::new().map(|blocks| blocks.masks(&window));
             assert_eq!(avx2.unwrap_or(symbols_too), symbols_too);

@@ -6,7 +6,14 @@
 
 #![expect(clippy::inline_always, reason = "each tier is one function for the processor it needs")]
 
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m256i, _mm_unpackhi_epi64, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8,
+    _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_sub_epi8, _mm512_add_epi64,
+    _mm512_alignr_epi64, _mm512_castsi512_si128, _mm512_cvtepu8_epi64, _mm512_loadu_si512,
+    _mm512_maskz_compress_epi8, _mm512_maskz_permutex2var_epi8, _mm512_movepi8_mask,
+    _mm512_set_epi8, _mm512_set1_epi8, _mm512_set1_epi64, _mm512_setzero_si512,
+    _mm512_storeu_si512, _mm512_test_epi8_mask,
+};
 
 use super::masks::{CLASSES, FIRST, LETTER, Masks, NUMBER, SECOND, SPACE};
 use super::table::write_by_eight;
