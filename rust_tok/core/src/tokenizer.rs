@@ -1,14 +1,16 @@
 //! The facade: one tokenizer, four kinds of model behind it.
 
+mod learning;
+
+pub use learning::LearnReport;
+
 use std::borrow::Cow;
 
 use crate::control::Control;
-use crate::count::WordCounts;
 use crate::digest::Digest;
 use crate::encode::{Allowed, Batch, Bpe, Characters, Merge, Scratch, Specials, encode_batch};
 use crate::error::{Error, Result};
-use crate::format::{byte_level, ranks};
-use crate::learn::{Learned, Options, Stop, learn};
+use crate::format::ranks;
 use crate::split::{Scheme, Splitter, UNICODE_VERSION};
 use crate::vocab::{Token, Vocab, quote};
 
@@ -55,21 +57,6 @@ pub struct Tokenizer {
     fingerprint: String,
     /// not part of what the tokenizer is: only learning knows them
     merge_counts: Option<Vec<u64>>,
-}
-
-/// What learning did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LearnReport {
-    /// bytes of text counted
-    pub num_bytes: u64,
-    /// pieces counted, repeats included
-    pub num_pieces: u64,
-    /// distinct pieces
-    pub num_words: u64,
-    /// merges learnt
-    pub num_merges: u64,
-    /// why there are no more
-    pub stop: Stop,
 }
 
 impl Tokenizer {
@@ -149,67 +136,6 @@ impl Tokenizer {
             Self { vocab, model, specials, fingerprint: String::new(), merge_counts: None };
         tokenizer.fingerprint = tokenizer.digest()?;
         Ok(tokenizer)
-    }
-
-    /// Learn byte-level BPE from word counts. Ids: specials, the 256 bytes in the order of their
-    /// byte-level characters, merges in order, as Hugging Face numbers them.
-    ///
-    /// # Errors
-    /// [`Error::Text`] when nothing was counted; [`Error::Argument`] for a `vocab_size` under 256 and
-    /// the specials; [`Error::Interrupted`].
-    pub fn learn(
-        counts: &WordCounts,
-        vocab_size: u32,
-        specials: &[String],
-        splitter: Splitter,
-        options: &Options,
-        control: &Control,
-    ) -> Result<(Self, LearnReport)> {
-        let base = Base::new(counts, vocab_size, specials, "merges")?;
-        let Learned { merges, counts: merge_counts, stop } =
-            learn(counts, &base.byte_ids, base.first_new_id, base.num_new, options, control)?;
-        let mut tokens = base.tokens;
-        let mut spelled: Vec<Vec<u8>> = vec![Vec::new(); base.first_new_id as usize];
-        for (id, bytes) in &tokens {
-            spelled[*id as usize].clone_from(bytes);
-        }
-        let mut ranked = Vec::with_capacity(merges.len());
-        for ((left, right), rank) in merges.into_iter().zip(0..) {
-            let id = base.first_new_id + rank;
-            let bytes = [&spelled[left as usize][..], &spelled[right as usize]].concat();
-            spelled.push(bytes.clone());
-            tokens.push((id, bytes));
-            ranked.push(Merge { left, right, id, rank });
-        }
-        let report = LearnReport::new(counts, ranked.len(), stop);
-        let vocab = Vocab::new(tokens, base.specials)?;
-        let tokenizer = Self::from_clean_merges(vocab, ranked, splitter)?;
-        Ok((tokenizer.with_merge_counts(merge_counts)?, report))
-    }
-
-    /// A word tokenizer: the most frequent pieces, ties by smaller bytes; a piece outside the
-    /// vocabulary is spelled in single bytes, so nothing is lost.
-    ///
-    /// # Errors
-    /// As [`Tokenizer::learn`].
-    pub fn learn_words(
-        counts: &WordCounts,
-        vocab_size: u32,
-        specials: &[String],
-        splitter: Splitter,
-    ) -> Result<(Self, LearnReport)> {
-        let base = Base::new(counts, vocab_size, specials, "words")?;
-        let mut words: Vec<_> = counts.iter().filter(|(word, _)| word.len() > 1).collect();
-        words.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        let stop =
-            if words.len() < base.num_new as usize { Stop::NoPairsLeft } else { Stop::Enough };
-        let mut tokens = base.tokens;
-        let chosen = words.into_iter().zip(base.first_new_id..base.first_new_id + base.num_new);
-        tokens.extend(chosen.map(|((word, _), id)| (id, word.to_vec())));
-        let num_words = tokens.len() - 256;
-        let vocab = Vocab::new(tokens, base.specials)?;
-        let report = LearnReport::new(counts, num_words, stop);
-        Ok((Self::from_merges(vocab, Vec::new(), true, splitter)?, report))
     }
 
     /// A byte tokenizer: 256 single bytes after the specials.
@@ -426,60 +352,3 @@ impl Tokenizer {
         Ok(bytes)
     }
 }
-
-impl LearnReport {
-    fn new(counts: &WordCounts, num_merges: usize, stop: Stop) -> Self {
-        Self {
-            num_bytes: counts.num_bytes(),
-            num_pieces: counts.num_pieces(),
-            num_words: counts.len() as u64,
-            num_merges: num_merges as u64,
-            stop,
-        }
-    }
-}
-
-/// What a learnt vocabulary begins with: specials, then the 256 bytes.
-struct Base {
-    specials: Vec<(String, u32)>,
-    tokens: Vec<(u32, Vec<u8>)>,
-    byte_ids: [u32; 256],
-    first_new_id: u32,
-    num_new: u32,
-}
-
-impl Base {
-    fn new(counts: &WordCounts, vocab_size: u32, specials: &[String], new: &str) -> Result<Self> {
-        if counts.is_empty() {
-            return Err(Error::Text(
-                "there is no text to learn from: the input is empty; give at least one non-empty \
-                 document"
-                    .to_owned(),
-            ));
-        }
-        let first_new_id = specials.len() as u32 + 256;
-        let num_new = vocab_size.checked_sub(first_new_id).ok_or_else(|| {
-            Error::Argument(format!(
-                "vocab_size must be at least {first_new_id} (256 bytes and {} special tokens) plus \
-                 the {new} to learn; found {vocab_size}",
-                specials.len()
-            ))
-        })?;
-        if vocab_size > MAX_LEARNT {
-            return Err(Error::Argument(format!(
-                "vocab_size must be at most {MAX_LEARNT}; found {vocab_size}"
-            )));
-        }
-        let specials: Vec<_> = specials.iter().cloned().zip(0..).collect();
-        let mut byte_ids = [0; 256];
-        let mut tokens = Vec::with_capacity(256);
-        for (byte, id) in byte_level::alphabet().zip(specials.len() as u32..) {
-            byte_ids[byte as usize] = id;
-            tokens.push((id, vec![byte]));
-        }
-        Ok(Self { specials, tokens, byte_ids, first_new_id, num_new })
-    }
-}
-
-/// The largest vocabulary that learning makes room for.
-const MAX_LEARNT: u32 = 1 << 24;

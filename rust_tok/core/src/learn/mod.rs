@@ -1,26 +1,38 @@
-//! Word counts to merges: the most frequent pair first, again and again.
+//! Words and their counts to merges: the most frequent pair first, again and again.
 //!
-//! Ties follow the Hugging Face rule: of pairs with the same count the one with the smallest
-//! (left id, right id). A pair's count never rises after the merge that made its newer symbol, and no
-//! word joins its list, because a merge only makes pairs that hold the new symbol. So the list of
-//! words of a pair is complete when the pair is born, and an entry of the heap can only be too high:
-//! it is put right when it is popped.
-//!
-//! Source: Zouhar et al. 2023, arXiv 2306.16837, for the heap and the lists of occurrences.
+//! A merge only makes pairs that hold its new symbol, so the count of any other pair can only sink
+//! and no place joins its list. Everything here rests on that: a list of places is complete when its
+//! pair is born ([`merge`]), an entry of the queue can only be too high and is put right when it
+//! comes up, and pairs under a threshold need not be known before it is lowered ([`index`]).
+//! docs/bpe.md has the proofs and the sources of the tie rules.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
-
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+mod characters;
+mod index;
+mod merge;
+mod options;
+mod places;
+mod queue;
+mod symbols;
+mod table;
+#[cfg(test)]
+mod tests;
+mod words;
 
 use crate::control::{Control, Stage};
 use crate::count::WordCounts;
 use crate::error::{Error, Result};
+use crate::vocab::{MAX_ID, quote};
+use index::{Index, Wanted};
+use merge::{Merger, Step};
+use places::{Bare, Counted, Place};
+use queue::{Candidate, Queue};
+use symbols::Symbols;
+use table::PairMap;
+use words::{Symbol, Words};
 
-mod options;
-
+pub use characters::{Characters, EndMark};
 pub use options::{Duplicates, MaxLength, Named, Options, Tie};
+pub use words::Front;
 
 /// Why learning ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,370 +43,309 @@ pub enum Stop {
     NoPairsLeft,
 }
 
-/// The merges that were learnt: merge `i` makes symbol `first_new_id + i`.
+/// The merges of a vocabulary: those it began with, then those that were learnt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Learned {
-    /// (left, right), in the order they apply
-    pub merges: Vec<(u32, u32)>,
+    /// (left, right, what replaces them), in the order they apply
+    pub merges: Vec<(u32, u32, u32)>,
     /// how often each pair occurred when it was merged
     pub counts: Vec<u64>,
     /// why there are no more
     pub stop: Stop,
 }
 
-/// A pair of symbols that stand side by side somewhere.
-struct Pair {
-    left: u32,
-    right: u32,
-    count: u64,
-    /// words in which the pair may stand, ascending; complete, some may be stale
-    words: Vec<u32>,
+/// What learning starts from.
+#[derive(Debug, Clone, Default)]
+pub struct Base {
+    /// what each id spells, its name for a special token, nothing for a hole; new ids follow these
+    pub spelled: Vec<Vec<u8>>,
+    /// (left, right, what replaces them): merges to apply first, each to all words, in this order
+    pub merges: Vec<(u32, u32, u32)>,
 }
 
-/// A place in the queue of pairs: highest count first, then smallest ids.
-#[derive(PartialEq, Eq)]
-struct Candidate {
-    count: u64,
-    left: u32,
-    right: u32,
-    pair: u32,
+/// Words as sequences of bytes.
+#[derive(Debug)]
+pub struct Bytes<'c> {
+    counts: &'c WordCounts,
+    ids: [u32; 256],
 }
 
-impl Ord for Candidate {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let ids = |candidate: &Self| (candidate.left, candidate.right);
-        self.count.cmp(&other.count).then_with(|| ids(other).cmp(&ids(self)))
+impl<'c> Bytes<'c> {
+    /// The words of `counts`, where `ids` gives the symbol of each byte.
+    pub fn new(counts: &'c WordCounts, ids: [u32; 256]) -> Self {
+        Self { counts, ids }
     }
 }
 
-impl PartialOrd for Candidate {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+impl Front for Bytes<'_> {
+    fn words(&self) -> impl Iterator<Item = (impl Iterator<Item = u32>, u64)> {
+        self.counts
+            .iter()
+            .map(|(word, count)| (word.iter().map(|&byte| self.ids[byte as usize]), count))
     }
 }
 
-/// What one merge changes about the pairs that some symbol forms with the merged pair.
-#[derive(Default, Clone)]
-struct Change {
-    removed: u64,
-    added: u64,
-    /// words that hold the new pair, ascending
-    words: Vec<u32>,
+/// Where one way of working gives way to another; the result does not depend on it.
+#[derive(Debug, Clone, Copy)]
+struct Tuning {
+    /// an epoch starts with about this many known pairs for each merge that is still to come, ...
+    pairs_per_merge: usize,
+    /// ... but at least this many
+    least_pairs: usize,
+    /// the arena may double and grow by this much before the places of dead pairs are dropped
+    arena_slack: usize,
+    /// words of more symbols than this on average are few: their places need no counts of their own
+    long_words: usize,
 }
 
-/// Changes by neighbouring symbol, dense, with the list of those touched.
-struct Changes {
-    by_symbol: Vec<Change>,
-    touched: Vec<u32>,
-}
+const TUNING: Tuning =
+    Tuning { pairs_per_merge: 2, least_pairs: 4096, arena_slack: 1 << 20, long_words: 256 };
 
-impl Changes {
-    fn new(num_symbols: usize) -> Self {
-        Self { by_symbol: vec![Change::default(); num_symbols], touched: Vec::new() }
-    }
-
-    fn of(&mut self, symbol: u32) -> &mut Change {
-        let change = &mut self.by_symbol[symbol as usize];
-        if change.removed == 0 && change.added == 0 {
-            self.touched.push(symbol);
-        }
-        change
-    }
-
-    fn remove(&mut self, symbol: u32, count: u64) {
-        self.of(symbol).removed += count;
-    }
-
-    fn add(&mut self, symbol: u32, count: u64, word: u32) {
-        let change = self.of(symbol);
-        change.added += count;
-        if change.words.last() != Some(&word) {
-            change.words.push(word);
-        }
-    }
-}
-
-struct Learner {
-    /// symbols of all words, one after the other; a word shrinks in place
-    symbols: Vec<u32>,
-    starts: Vec<usize>,
-    lens: Vec<u32>,
-    counts: Vec<u64>,
-    pairs: Vec<Pair>,
-    by_ids: HashMap<(u32, u32), u32, FixedState>,
-    queue: BinaryHeap<Candidate>,
-}
-
-/// Learn up to `num_merges` merges of pairs that occur at least `options.min_count` times.
-///
-/// `byte_ids` gives the symbol of each byte, `first_new_id` the symbol of the first merge; all of
-/// `byte_ids` lie under it. The result depends on the counts alone, not on their order.
+/// Learn up to `num_new` new symbols from `words`, after the merges of `base`.
 ///
 /// # Errors
-/// [`Error::Interrupted`]; [`Error::Argument`] when counts exceed 64 bits together.
+/// [`Error::Vocabulary`] for merges of `base` that do not fit its ids, and as
+/// [`Duplicates::Error`] says; [`Error::Argument`] when counts exceed 64 bits together; [`Error::Text`]
+/// for more than 2^32 symbols in the distinct words; [`Error::Interrupted`].
 ///
 /// # Complexity
-/// O(total length of the distinct words x log of the number of pairs), about.
+/// O(n log n) for n symbols in the distinct words, about, and as many operations on the queue as
+/// there are pairs that occur often.
 pub fn learn(
-    words: &WordCounts,
-    byte_ids: &[u32; 256],
-    first_new_id: u32,
-    num_merges: u32,
+    words: &impl Front,
+    base: &Base,
+    num_new: u32,
     options: &Options,
     control: &Control,
 ) -> Result<Learned> {
-    let min_count = options.min_count;
-    if *options != (Options { min_count, threads: options.threads, ..Options::default() }) {
-        return Err(Error::Argument("only the tie rule hf is learnt so far".to_owned()));
-    }
-    control.begin(Stage::Merge, u64::from(num_merges));
-    let mut learner = Learner::new(words, byte_ids, control)?;
-    let num_symbols = first_new_id as usize + num_merges as usize;
-    let (mut left, mut right) = (Changes::new(num_symbols), Changes::new(num_symbols));
-    let mut learned = Learned { merges: Vec::new(), counts: Vec::new(), stop: Stop::Enough };
-    for new_id in first_new_id..first_new_id + num_merges {
-        control.check()?;
-        let Some(number) = learner.pop(min_count.max(1)) else {
-            learned.stop = Stop::NoPairsLeft;
-            break;
-        };
-        let pair = &learner.pairs[number as usize];
-        learned.merges.push((pair.left, pair.right));
-        learned.counts.push(pair.count);
-        learner.merge(number, new_id, &mut left, &mut right, control)?;
-        control.advance(1);
-    }
-    Ok(learned)
+    learn_tuned(words, base, num_new, options, TUNING, control)
 }
 
-impl Learner {
-    fn new(words: &WordCounts, byte_ids: &[u32; 256], control: &Control) -> Result<Self> {
-        let mut learner = Self {
-            symbols: Vec::new(),
-            starts: Vec::new(),
-            lens: Vec::new(),
-            counts: Vec::new(),
-            pairs: Vec::new(),
-            by_ids: HashMap::with_hasher(FixedState::default()),
-            queue: BinaryHeap::new(),
-        };
-        // no count of a pair can exceed the number of bytes counted, which fits in 64 bits
-        for (bytes, count) in words.iter().filter(|(bytes, _)| bytes.len() > 1) {
-            if learner.counts.len().is_multiple_of(1 << 14) {
-                control.check()?;
-            }
-            let word = learner.counts.len() as u32;
-            learner.starts.push(learner.symbols.len());
-            learner.lens.push(bytes.len() as u32);
-            learner.counts.push(count);
-            learner.symbols.extend(bytes.iter().map(|&byte| byte_ids[byte as usize]));
-            for at in 1..bytes.len() {
-                if at.is_multiple_of(1 << 16) {
-                    control.check()?;
-                }
-                let ids = (byte_ids[bytes[at - 1] as usize], byte_ids[bytes[at] as usize]);
-                let number = learner.number_of(ids);
-                let pair = &mut learner.pairs[number as usize];
-                pair.count = pair.count.checked_add(count).ok_or_else(|| {
-                    Error::Argument("pair counts exceed 64 bits: weigh the documents less".into())
-                })?;
-                if pair.words.last() != Some(&word) {
-                    pair.words.push(word);
-                }
-            }
-        }
-        for number in 0..learner.pairs.len() as u32 {
-            learner.enqueue(number);
-        }
-        Ok(learner)
+fn learn_tuned(
+    words: &impl Front,
+    base: &Base,
+    num_new: u32,
+    options: &Options,
+    tuning: Tuning,
+    control: &Control,
+) -> Result<Learned> {
+    control.begin(Stage::Merge, u64::from(num_new));
+    let initial = base.spelled.len() as u32;
+    let num_ids = initial.saturating_add(num_new);
+    if num_ids > MAX_ID {
+        return Err(Error::Argument(format!(
+            "{initial} ids and {num_new} new ones are more than {MAX_ID}: ask for fewer"
+        )));
     }
+    if u16::try_from(num_ids).is_ok() {
+        let words = Words::<u16>::new(words, initial, num_ids, control)?;
+        start(words, base, num_new, options, tuning, control)
+    } else {
+        let words = Words::<u32>::new(words, initial, num_ids, control)?;
+        start(words, base, num_new, options, tuning, control)
+    }
+}
 
-    /// The number of the pair of `ids`, new with count 0 if it is not known yet.
-    fn number_of(&mut self, ids: (u32, u32)) -> u32 {
-        *self.by_ids.entry(ids).or_insert_with(|| {
-            self.pairs.push(Pair { left: ids.0, right: ids.1, count: 0, words: Vec::new() });
-            self.pairs.len() as u32 - 1
+fn start<S: Symbol>(
+    words: Words<S>,
+    base: &Base,
+    num_new: u32,
+    options: &Options,
+    tuning: Tuning,
+    control: &Control,
+) -> Result<Learned> {
+    if words.cells.len() / tuning.long_words > words.counts.len() {
+        Learner::<S, Bare>::new(words, base, options, tuning)?.run(base, num_new, control)
+    } else {
+        Learner::<S, Counted>::new(words, base, options, tuning)?.run(base, num_new, control)
+    }
+}
+
+struct Learner<'o, S, P> {
+    options: &'o Options,
+    tuning: Tuning,
+    min_count: u64,
+    symbols: Symbols,
+    /// the ids that words hold, or have held
+    used: Vec<bool>,
+    words: Words<S>,
+    index: Index<P>,
+    queue: Queue,
+    merger: Merger<P>,
+    learned: Learned,
+    /// how long the arena may grow before the places of dead pairs are dropped
+    arena_limit: usize,
+}
+
+impl<'o, S: Symbol, P: Place> Learner<'o, S, P> {
+    fn new(words: Words<S>, base: &Base, options: &'o Options, tuning: Tuning) -> Result<Self> {
+        let num_ids = words.widths.len();
+        let mut given = PairMap::with_capacity(base.merges.len());
+        for &(left, right, made) in &base.merges {
+            let bytes = |id: u32| base.spelled.get(id as usize).filter(|bytes| !bytes.is_empty());
+            let fits = bytes(left).zip(bytes(right)).zip(bytes(made)).is_some_and(
+                |((left, right), made)| {
+                    made.len() == left.len() + right.len()
+                        && made.starts_with(left)
+                        && made.ends_with(right)
+                },
+            );
+            if !fits {
+                return Err(Error::Vocabulary(format!(
+                    "merge ({left}, {right}) does not make token {made} of the vocabulary to extend"
+                )));
+            }
+            given.entry(left, right);
+        }
+        let mut used = vec![false; num_ids];
+        for cell in words.cells.iter().filter(|&&cell| cell != words.separator) {
+            used[cell.id() as usize] = true;
+        }
+        Ok(Self {
+            options,
+            tuning,
+            min_count: options.min_count.max(1),
+            symbols: Symbols::new(&base.spelled, options.tie, options.max_token_bytes),
+            used,
+            words,
+            index: Index::new(Wanted::Given(given)),
+            queue: Queue::default(),
+            merger: Merger::new(num_ids),
+            learned: Learned { merges: Vec::new(), counts: Vec::new(), stop: Stop::Enough },
+            arena_limit: 0,
         })
     }
 
-    fn enqueue(&mut self, number: u32) {
-        let Pair { left, right, count, .. } = self.pairs[number as usize];
-        self.queue.push(Candidate { count, left, right, pair: number });
-    }
-
-    /// The pair to merge next.
-    fn pop(&mut self, min_count: u64) -> Option<u32> {
-        loop {
-            let top = self.queue.pop()?;
-            let count = self.pairs[top.pair as usize].count;
-            if count < min_count {
-                // it can only sink further
-                if top.count < min_count {
-                    return None;
+    fn run(mut self, base: &Base, num_new: u32, control: &Control) -> Result<Learned> {
+        if !base.merges.is_empty() {
+            self.index.rebuild(&self.words, &self.symbols, control)?;
+            for &(left, right, made) in &base.merges {
+                let count = self.index.pairs.get(left, right).map_or(0, |pair| pair.count);
+                self.merge(Step { left, right, made }, count, control)?;
+            }
+        }
+        let mut to_come = num_new;
+        self.begin_epoch(to_come, control)?;
+        while to_come > 0 {
+            control.check()?;
+            let Some(Candidate { left, right, count, .. }) = self.next() else {
+                if self.least() <= self.min_count {
+                    self.learned.stop = Stop::NoPairsLeft;
+                    break;
                 }
-            } else if count == top.count {
-                return Some(top.pair);
-            } else {
-                self.enqueue(top.pair);
+                self.begin_epoch(to_come, control)?;
+                continue;
+            };
+            let made = match (self.symbols.find_joined(left, right), self.options.duplicates) {
+                (Some(_), Duplicates::Skip) => {
+                    self.index.refused.entry(left, right);
+                    continue;
+                }
+                (Some(id), Duplicates::Error) => {
+                    return Err(Error::Vocabulary(format!(
+                        "the most frequent pair spells {}, which is token {id} already: choose another \
+                         policy for duplicates, or rename that token",
+                        quote(self.symbols.bytes(id))
+                    )));
+                }
+                (Some(id), Duplicates::Reuse) => id,
+                (None, _) | (_, Duplicates::Mint) => {
+                    to_come -= 1;
+                    control.advance(1);
+                    self.symbols.mint(left, right)
+                }
+            };
+            self.merge(Step { left, right, made }, count, control)?;
+            if self.index.arena.len() > self.arena_limit {
+                self.begin_epoch(to_come, control)?;
             }
+        }
+        Ok(self.learned)
+    }
+
+    /// The count that every known pair reaches, and no other.
+    fn least(&self) -> u64 {
+        match self.index.wanted {
+            Wanted::AtLeast(least) | Wanted::Best { min_count: least, .. } => least,
+            Wanted::Given(_) => 0,
         }
     }
 
-    fn merge(
-        &mut self,
-        number: u32,
-        new_id: u32,
-        left: &mut Changes,
-        right: &mut Changes,
-        control: &Control,
-    ) -> Result<()> {
-        let pair = &mut self.pairs[number as usize];
-        let ids = (pair.left, pair.right);
-        let words = std::mem::take(&mut pair.words);
-        let mut symbols_until_check = 1_u32 << 20;
-        for &word in &words {
-            let len = self.lens[word as usize];
-            if symbols_until_check < len {
-                control.check()?;
-                symbols_until_check = 1 << 20;
-            }
-            symbols_until_check = symbols_until_check.saturating_sub(len);
-            self.merge_in_word(word, ids, new_id, left, right);
-        }
-        self.pairs[number as usize].count = 0;
-        self.apply(left, |x| (x, ids.0), |x| (x, new_id), ids);
-        self.apply(right, |x| (ids.1, x), |x| (new_id, x), ids);
+    /// Know enough pairs for a good part of the merges to come.
+    fn begin_epoch(&mut self, to_come: u32, control: &Control) -> Result<()> {
+        self.words.compact(None, control)?;
+        let most = (to_come as usize * self.tuning.pairs_per_merge).max(self.tuning.least_pairs);
+        self.index.wanted = Wanted::Best { most, min_count: self.min_count };
+        self.refresh(control)
+    }
+
+    /// Find all wanted pairs and their places anew.
+    fn refresh(&mut self, control: &Control) -> Result<()> {
+        self.index.rebuild(&self.words, &self.symbols, control)?;
+        self.arena_limit = self.index.arena.len() * 2 + self.tuning.arena_slack;
+        let Self { index, symbols, .. } = self;
+        let candidates = index.pairs.iter().map(|(left, right, pair)| {
+            let first = index.arena[pair.start].at();
+            Candidate { count: pair.count, key: symbols.key(left, right, first), left, right }
+        });
+        self.queue.refill(candidates, symbols);
         Ok(())
     }
 
-    /// Replace `ids` in one word, noting which pairs go and come.
-    fn merge_in_word(
-        &mut self,
-        word: u32,
-        ids: (u32, u32),
-        new_id: u32,
-        left: &mut Changes,
-        right: &mut Changes,
-    ) {
-        let (start, len) = (self.starts[word as usize], self.lens[word as usize] as usize);
-        let count = self.counts[word as usize];
-        let symbols = &mut self.symbols[start..start + len];
-        let (mut read, mut write) = (0, 0);
-        // where the last match ended: the pair across that edge is already gone
-        let mut last_end = usize::MAX;
-        while read < len {
-            if read + 1 < len && (symbols[read], symbols[read + 1]) == ids {
-                if read > 0 && last_end != read {
-                    // a symbol that is not merged stands on the left, unchanged in `write - 1`
-                    left.remove(symbols[write - 1], count);
+    /// Take the first pair off the queue; `None` when the known ones are used up.
+    fn next(&mut self) -> Option<Candidate> {
+        let least = self.least();
+        loop {
+            let top = self.queue.peek()?;
+            let Candidate { left, right, .. } = top;
+            let pair = self.index.pairs.get_mut(left, right).filter(|pair| pair.count >= least);
+            let Some(pair) = pair else {
+                self.queue.drop_first(&self.symbols);
+                continue;
+            };
+            let mut current = Candidate { count: pair.count, ..top };
+            if self.options.tie == Tie::FirstOccurrence && current.count == top.count {
+                // the first place only moves back, so a key can only be too early
+                while !self.words.stands(self.index.arena[pair.start].at(), left, right) {
+                    pair.start += 1;
+                    pair.len -= 1;
                 }
-                if read + 2 < len {
-                    right.remove(symbols[read + 2], count);
-                }
-                if write > 0 {
-                    left.add(symbols[write - 1], count, word);
-                }
-                symbols[write] = new_id;
-                read += 2;
-                last_end = read;
-            } else {
-                if last_end == read {
-                    right.add(symbols[read], count, word);
-                }
-                symbols[write] = symbols[read];
-                read += 1;
+                let first = self.index.arena[pair.start].at();
+                current.key = self.symbols.key(left, right, first);
             }
-            write += 1;
-        }
-        self.lens[word as usize] = write as u32;
-    }
-
-    /// Book the changes of one side: `old(x)` pairs shrink, `new(x)` pairs are born.
-    fn apply(
-        &mut self,
-        changes: &mut Changes,
-        old: impl Fn(u32) -> (u32, u32),
-        new: impl Fn(u32) -> (u32, u32),
-        merged: (u32, u32),
-    ) {
-        for symbol in std::mem::take(&mut changes.touched) {
-            let change = std::mem::take(&mut changes.by_symbol[symbol as usize]);
-            // in a run of one symbol the merged pair is its own neighbour; its count is 0 already
-            if change.removed > 0
-                && old(symbol) != merged
-                && let Some(&number) = self.by_ids.get(&old(symbol))
-            {
-                self.pairs[number as usize].count -= change.removed;
+            if (current.count, current.key) == (top.count, top.key) {
+                self.queue.drop_first(&self.symbols);
+                return Some(top);
             }
-            if change.added > 0 {
-                let number = self.number_of(new(symbol));
-                let pair = &mut self.pairs[number as usize];
-                pair.count += change.added;
-                pair.words = change.words;
-                self.enqueue(number);
-            }
+            self.queue.replace_first(current, &self.symbols);
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// The definition: count all pairs anew, merge the best, again.
-    fn oracle(words: &[(Vec<u32>, u64)], first_new_id: u32, num_merges: u32) -> Vec<(u32, u32)> {
-        let (mut words, mut merges) = (words.to_vec(), Vec::new());
-        for new_id in first_new_id..first_new_id + num_merges {
-            let mut counts: HashMap<(u32, u32), u64> = HashMap::new();
-            for (word, count) in &words {
-                for pair in word.windows(2) {
-                    *counts.entry((pair[0], pair[1])).or_default() += count;
-                }
+    /// Apply one merge to all words.
+    fn merge(&mut self, step: Step, count: u64, control: &Control) -> Result<()> {
+        let Step { left, right, made } = step;
+        self.learned.merges.push((left, right, made));
+        self.learned.counts.push(count);
+        if self.used[made as usize] {
+            if count > 0 {
+                // the pairs of a symbol that is there already rise: count anew
+                self.words.compact(Some(step), control)?;
+                self.refresh(control)?;
             }
-            let best =
-                counts.into_iter().max_by_key(|&(ids, count)| (count, std::cmp::Reverse(ids)));
-            let Some((ids, _)) = best else { break };
-            merges.push(ids);
-            for (word, _) in &mut words {
-                let (mut merged, mut at) = (Vec::new(), 0);
-                while at < word.len() {
-                    let matches = at + 1 < word.len() && (word[at], word[at + 1]) == ids;
-                    merged.push(if matches { new_id } else { word[at] });
-                    at += if matches { 2 } else { 1 };
-                }
-                *word = merged;
-            }
+            return Ok(());
         }
-        merges
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig {
-            cases: 3000, failure_persistence: None, ..ProptestConfig::default()
-        })]
-
-        #[test]
-        fn learning_equals_the_definition(
-            texts in prop::collection::vec(("[ab]{1,12}|[a-e]{1,9}|a{1,20}", 1..4_u64), 0..12),
-            times in prop::sample::select(vec![1, 1 << 31, 1 << 40]),
-        ) {
-            let mut byte_ids = [0; 256];
-            // descending, so that ties are seen to follow ids and not bytes
-            byte_ids.iter_mut().enumerate().for_each(|(byte, id)| *id = 255 - byte as u32);
-            let mut counts = WordCounts::default();
-            for (word, count) in &texts {
-                counts.add(word.as_bytes(), count * times).unwrap();
-            }
-            let words: Vec<(Vec<u32>, u64)> = counts
-                .iter()
-                .map(|(word, count)| (word.iter().map(|&b| byte_ids[b as usize]).collect(), count))
-                .collect();
-            let learned = learn(&counts, &byte_ids, 256, 30, &Options::default(), &Control::default()).unwrap();
-            prop_assert_eq!(learned.merges, oracle(&words, 256, 30));
+        self.symbols.make(left, right, made);
+        if count == 0 {
+            return Ok(());
         }
+        self.used[made as usize] = true;
+        let Self { words, index, symbols, merger, queue, .. } = self;
+        merger.merge(step, words, index, symbols, control)?;
+        for &(left, right, pair) in &merger.born {
+            let first = index.arena[pair.start].at();
+            let key = symbols.key(left, right, first);
+            queue.push(Candidate { count: pair.count, key, left, right }, symbols);
+        }
+        Ok(())
     }
 }
