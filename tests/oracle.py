@@ -22,23 +22,89 @@ def merge_everywhere(symbols: list[int], pair: Pair, new_id: int) -> list[int]:
     return merged
 
 
+Token = tuple[int, int, int]
+TIES = (
+    "hf",
+    "raw",
+    "first_occurrence",
+    "bytes_max",
+    "bytes_min",
+    "sentencepiece",
+    "youtokentome",
+)
+
+
 def learn_merges(
-    words: Mapping[bytes, int], byte_ids: Mapping[int, int], first_new_id: int, num_merges: int
-) -> list[Pair]:
-    """Highest count first, then the smallest (left id, right id); everything counted anew."""
-    spelled = [([byte_ids[byte] for byte in word], count) for word, count in words.items()]
-    merges: list[Pair] = []
-    while len(merges) < num_merges:
+    words: Mapping[bytes, int],
+    spelled: Mapping[int, bytes],
+    vocab_size: int,
+    *,
+    tie: str = "hf",
+    min_count: int = 1,
+    max_token_bytes: int | None = None,
+    max_token_rule: str = "exact",
+    duplicates: str = "skip",
+) -> list[Token]:
+    """(left, right, made) of every merge: highest count first, then ``tie``; all counted anew.
+
+    ``words`` are in the order of their first occurrence. ``spelled`` gives the bytes of each id
+    from 0 on, the names of specials first.
+    """
+    spells = dict(spelled)
+    byte_ids = {bytes_[0]: token for token, bytes_ in spells.items() if len(bytes_) == 1}
+    state = [([byte_ids[byte] for byte in word], count) for word, count in words.items()]
+    made_after = dict.fromkeys(spells, 0)
+    merges: list[Token] = []
+
+    def refused(left: int, right: int) -> bool:
+        length = len(spells[left]) + len(spells[right])
+        if max_token_bytes is not None and max_token_rule == "exact" and length > max_token_bytes:
+            return True
+        if max_token_bytes is not None and max_token_rule == "hf_compat":
+            return length > 2 and length >= max_token_bytes
+        return False
+
+    def key(pair: Pair, first: tuple[int, int]) -> object:
+        left, right = pair
+        one, other = spells[left], spells[right]
+        return {
+            "hf": pair,
+            "raw": ((made_after[left], one), (made_after[right], other)),
+            "first_occurrence": first,
+            "bytes_max": [[[-byte for byte in part] + [1] for part in (one, other)]],
+            "bytes_min": (one, other),
+            "sentencepiece": (len(one + other), one + other),
+            "youtokentome": (max(pair), min(pair), -left),
+        }[tie]
+
+    while len(spells) < vocab_size:
         counts: Counter[Pair] = Counter()
-        for symbols, count in spelled:
+        firsts: dict[Pair, tuple[int, int]] = {}
+        for number, (symbols, count) in enumerate(state):
+            offset = 0
             for pair in pairwise(symbols):
                 counts[pair] += count
-        if not counts:
+                firsts.setdefault(pair, (number, offset))
+                offset += len(spells[pair[0]])
+        known = {bytes_: token for token, bytes_ in reversed(list(spells.items()))}
+        candidates = [
+            pair
+            for pair in counts
+            if counts[pair] >= max(min_count, 1)
+            and not refused(*pair)
+            and not (duplicates == "skip" and spells[pair[0]] + spells[pair[1]] in known)
+        ]
+        if not candidates:
             break
-        best = min(counts, key=lambda pair: (-counts[pair], pair))
-        new_id = first_new_id + len(merges)
-        spelled = [(merge_everywhere(symbols, best, new_id), count) for symbols, count in spelled]
-        merges.append(best)
+        best = min(candidates, key=lambda pair: (-counts[pair], key(pair, firsts[pair])))
+        joined = spells[best[0]] + spells[best[1]]
+        if joined in known and duplicates == "error":
+            raise ValueError(joined)
+        made = known[joined] if joined in known and duplicates == "reuse" else len(spells)
+        spells[made] = joined
+        merges.append((*best, made))
+        made_after[made] = len(merges)
+        state = [(merge_everywhere(symbols, best, made), count) for symbols, count in state]
     return merges
 
 

@@ -71,6 +71,10 @@ class Tokenizer:
         """
         The ids of several texts, one after the other, and where each begins.
         """
+    def extend_bpe(self, /, texts: Any, *, vocab_size: SupportsIndex, options: Incomplete, threads: SupportsIndex, progress: Any | None) -> tuple[Tokenizer, dict]:
+        """
+        This tokenizer with more merges, learnt from an iterable of texts: (tokenizer, report).
+        """
     @property
     def fingerprint(self, /) -> str:
         """
@@ -101,7 +105,7 @@ class Tokenizer:
         "bpe", "byte", "char" or "word".
         """
     @staticmethod
-    def learn_bpe(texts: Any, *, vocab_size: SupportsIndex, split: str | None, pattern: str | None, specials: SupportsGetItem[int, str], threads: SupportsIndex, progress: Any | None) -> tuple[Tokenizer, dict]:
+    def learn_bpe(texts: Any, *, vocab_size: SupportsIndex, split: str | None, pattern: str | None, specials: SupportsGetItem[int, str], options: Incomplete, threads: SupportsIndex, progress: Any | None) -> tuple[Tokenizer, dict]:
         """
         Learn byte-level BPE from an iterable of `str` or `bytes`: (tokenizer, report).
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -20,18 +21,71 @@ def byte_ids(tokenizer: Tokenizer) -> dict[int, int]:
     return {byte: token for byte, token in ids.items() if token is not None}
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(few_letters, max_size=8), st.integers(0, 25))
-def test_learning_equals_the_oracle(texts: list[str], num_merges: int) -> None:
+learn_options = st.fixed_dictionaries(
+    {
+        "tie": st.sampled_from(oracle.TIES),
+        "min_count": st.integers(0, 4),
+        "max_token_bytes": st.none() | st.integers(1, 6),
+        "max_token_rule": st.sampled_from(["exact", "hf_compat"]),
+        "duplicates": st.sampled_from(["skip", "reuse"]),
+    }
+)
+
+
+def start(specials: list[str], tie: str) -> dict[int, bytes]:
+    """What the ids under the first merge spell."""
+    names = [name.encode() for name in specials]
+    tokenizer = Tokenizer.learn(["x"], vocab_size=256, specials=[])
+    order = [tokenizer[i] for i in range(256)]
+    return dict(enumerate(names + (sorted(order) if tie == "raw" else order)))
+
+
+def counted(texts: list[str]) -> Counter[bytes]:
     words: Counter[bytes] = Counter()
     splitter = Tokenizer.learn(["x"], vocab_size=256, specials=[])
     for text in texts:
         words.update(splitter.pieces(text))
+    return words
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(few_letters, max_size=8),
+    st.integers(0, 25),
+    learn_options,
+    st.lists(st.text(alphabet="abc", min_size=2, max_size=4), max_size=2, unique=True),
+)
+def test_learning_equals_the_oracle(
+    texts: list[str], num_merges: int, options: dict[str, Any], specials: list[str]
+) -> None:
+    words = counted(texts)
     if not words:
         return
-    tokenizer = Tokenizer.learn(texts, vocab_size=256 + num_merges, specials=[])
-    expected = oracle.learn_merges(words, byte_ids(tokenizer), 256, num_merges)
-    assert [(left, right) for left, right, _ in tokenizer.merges] == expected
+    size = 256 + len(specials) + num_merges
+    tokenizer = Tokenizer.learn(texts, vocab_size=size, specials=specials, threads=1, **options)
+    expected = oracle.learn_merges(words, start(specials, options["tie"]), size, **options)
+    assert tokenizer.merges == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(few_letters, min_size=1, max_size=8),
+    st.integers(0, 15),
+    st.integers(0, 15),
+    learn_options,
+)
+def test_extending_equals_learning_at_once(
+    texts: list[str], first: int, more: int, options: dict[str, Any]
+) -> None:
+    texts = [*texts, "a"]
+    options["duplicates"] = "skip"
+    specials = ["ab"]
+    small = Tokenizer.learn(texts, vocab_size=257 + first, specials=specials, threads=1, **options)
+    large = Tokenizer.learn(
+        texts, vocab_size=257 + first + more, specials=specials, threads=1, **options
+    )
+    extended = small.extend(texts, vocab_size=257 + first + more, threads=1, **options)
+    assert extended == large
 
 
 @settings(max_examples=150, deadline=None)

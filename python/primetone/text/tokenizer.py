@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from primetone import _rust_tok
 from primetone.errors import ConfigError, UnknownTokenError
+from primetone.text.learn_options import Duplicates, MaxTokenRule, Tie, learn_options
 from primetone.text.tokenizer_files import read_core, write_core
 
 __all__ = ["END_OF_TEXT", "StreamDecoder", "TokenBatch", "Tokenizer"]
@@ -68,20 +69,34 @@ class Tokenizer:
         split: str | None = "gpt4",
         pattern: str | None = None,
         specials: Sequence[str] = (END_OF_TEXT,),
+        tie: Tie = "hf",
+        min_count: int = 1,
+        max_token_bytes: int | None = None,
+        max_token_rule: MaxTokenRule = "exact",
+        duplicates: Duplicates = "skip",
         threads: int | None = None,
         progress: Progress | None = None,
     ) -> Tokenizer:
         """Learn byte-level BPE: of the most frequent pairs, the one with the smallest ids first.
 
         Ids are the specials, then the 256 bytes, then the merges in order, as Hugging Face numbers
-        them. The result does not depend on ``threads`` or on the order of ``texts``. Where the text
-        runs out of pairs the vocabulary stays smaller; ``learn_report["stop"]`` says so.
+        them. The result does not depend on ``threads`` or, but for the tie rule
+        ``first_occurrence``, on the order of ``texts``. Where the text runs out of pairs the
+        vocabulary stays smaller; ``learn_report["stop"]`` says so.
 
         Args:
             texts: an iterable of str (without lone surrogates) or bytes; each is split by itself.
             vocab_size: at least 256 and the specials.
             split: gpt2, gpt4, o200k, llama3, qwen2, tekken or none; or give ``pattern``, a regular
                 expression without look-around.
+            tie: which of equally frequent pairs comes first; docs/bpe.md says whose rule each is.
+                Under ``raw`` the bytes are numbered by their values.
+            min_count: a pair that occurs less often is not merged.
+            max_token_bytes: the longest token to learn; with ``max_token_rule`` ``hf_compat`` it
+                is Hugging Face's ``max_token_length``: shorter than that, or two bytes.
+            duplicates: what to do about a pair that spells a special token: never merge it (skip),
+                merge it into that token as Hugging Face does (reuse; then text can spell it),
+                into a new one (mint), or raise.
             threads: None for all cores.
             progress: called as ``progress(stage, done, total)`` a few times a second; ``total`` is
                 0 while it is not known.
@@ -97,10 +112,41 @@ class Tokenizer:
             split=split,
             pattern=pattern,
             specials=list(specials),
+            options=learn_options(tie, min_count, max_token_bytes, max_token_rule, duplicates),
             threads=_num_threads(threads),
             progress=progress,
         )
         return cls(core, report)
+
+    def extend(
+        self,
+        texts: Iterable[Text],
+        *,
+        vocab_size: int,
+        tie: Tie = "hf",
+        min_count: int = 1,
+        max_token_bytes: int | None = None,
+        max_token_rule: MaxTokenRule = "exact",
+        duplicates: Duplicates = "skip",
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> Tokenizer:
+        """This tokenizer with more merges: its own are applied to all words first, in order.
+
+        With the texts and options it was learnt from, this equals learning ``vocab_size`` at once.
+        Arguments and errors are those of `learn`.
+
+        Raises:
+            ConfigError: this is not a bpe or byte tokenizer, or is larger than ``vocab_size``.
+        """
+        core, report = self._core.extend_bpe(
+            _checked(texts),
+            vocab_size=_checked_size(vocab_size),
+            options=learn_options(tie, min_count, max_token_bytes, max_token_rule, duplicates),
+            threads=_num_threads(threads),
+            progress=progress,
+        )
+        return Tokenizer(core, report)
 
     @classmethod
     def words(
@@ -116,7 +162,7 @@ class Tokenizer:
     ) -> Tokenizer:
         """A word tokenizer: the most frequent pieces; any other piece is spelled in single bytes.
 
-        Arguments and errors are those of `learn`.
+        Arguments and errors are those of `learn`, with the same names.
         """
         core, report = _rust_tok.Tokenizer.learn_words(
             _checked(texts),

@@ -8,7 +8,7 @@ use rust_tok::control::Control;
 use rust_tok::count::{Counter, WordCounts};
 use rust_tok::encode::Allowed;
 use rust_tok::format::{gpt2, tiktoken, tokenizer_json};
-use rust_tok::learn::{Options, Stop};
+use rust_tok::learn::{Duplicates, MaxLength, Named, Options, Stop, Tie};
 use rust_tok::split::Scheme;
 use rust_tok::tokenizer::LearnReport;
 use rust_tok::{Error, Splitter};
@@ -56,6 +56,38 @@ fn splitter(split: Option<&str>, pattern: Option<&str>) -> core::Result<Splitter
             ))
         }),
         (None, None) => Err(Error::Pattern("give a split or a pattern".to_owned())),
+    }
+}
+
+/// How merges are learnt, as a mapping with all of these keys.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct LearnOptions {
+    tie: String,
+    min_count: u64,
+    max_token_bytes: Option<u32>,
+    max_token_rule: String,
+    duplicates: String,
+}
+
+impl LearnOptions {
+    fn into_core(self, threads: usize) -> core::Result<Options> {
+        let rule = match &*self.max_token_rule {
+            "exact" => MaxLength::Exact,
+            "hf_compat" => MaxLength::HfCompat,
+            other => {
+                return Err(Error::Argument(format!(
+                    "max_token_rule must be one of exact, hf_compat; found {other:?}"
+                )));
+            }
+        };
+        Ok(Options {
+            tie: Tie::of_name(&self.tie)?,
+            min_count: self.min_count,
+            max_token_bytes: self.max_token_bytes.map(rule),
+            duplicates: Duplicates::of_name(&self.duplicates)?,
+            threads,
+        })
     }
 }
 
@@ -116,23 +148,47 @@ impl Tokenizer {
 impl Tokenizer {
     /// Learn byte-level BPE from an iterable of `str` or `bytes`: (tokenizer, report).
     #[staticmethod]
-    #[pyo3(signature = (texts, *, vocab_size, split, pattern, specials, threads, progress))]
+    #[pyo3(signature = (texts, *, vocab_size, split, pattern, specials, options, threads, progress))]
+    #[expect(clippy::too_many_arguments, reason = "all of them are named in Python")]
     fn learn_bpe<'py>(
         texts: &Bound<'py, PyAny>,
         vocab_size: u32,
         split: Option<&str>,
         pattern: Option<&str>,
         specials: Vec<String>,
+        options: LearnOptions,
         threads: usize,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<(Self, Bound<'py, PyDict>)> {
         let py = texts.py();
         let splitter = quick(py, |_| splitter(split, pattern))?;
+        let options = quick(py, |_| options.into_core(threads))?;
         let counts = count(texts, &splitter, threads, progress.as_ref())?;
         let control = Control::default();
         let (tokenizer, learnt) = enter(py, &control, progress.as_ref(), |control| {
-            let options = Options { threads, ..Options::default() };
             core::Tokenizer::learn(&counts, vocab_size, &specials, splitter, &options, control)
+        })?;
+        Ok((Self(tokenizer), report(py, &learnt)?))
+    }
+
+    /// This tokenizer with more merges, learnt from an iterable of texts: (tokenizer, report).
+    #[pyo3(signature = (texts, *, vocab_size, options, threads, progress))]
+    fn extend_bpe<'py>(
+        &self,
+        texts: &Bound<'py, PyAny>,
+        vocab_size: u32,
+        options: LearnOptions,
+        threads: usize,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<(Self, Bound<'py, PyDict>)> {
+        let py = texts.py();
+        let options = quick(py, |_| options.into_core(threads))?;
+        let splitter = self.0.splitter().cloned();
+        let splitter = splitter.unwrap_or_else(|| Splitter::scheme(Scheme::None));
+        let counts = count(texts, &splitter, threads, progress.as_ref())?;
+        let control = Control::default();
+        let (tokenizer, learnt) = enter(py, &control, progress.as_ref(), |control| {
+            self.0.extend(&counts, vocab_size, &options, control)
         })?;
         Ok((Self(tokenizer), report(py, &learnt)?))
     }
