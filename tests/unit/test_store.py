@@ -205,6 +205,8 @@ def test_failing_writes_leave_nothing(tmp_path: Path) -> None:
             write_store(tmp_path / "s", documents(error), TableTokenizer())
     with pytest.raises(TextError, match="no text to encode"):
         write_store(tmp_path / "s", iter([]), TableTokenizer())
+    with pytest.raises(TextError, match="no text to encode"):
+        write_store(tmp_path / "s", [Document("x", b""), Document("y", b"")], TableTokenizer())
     with pytest.raises(InternalError, match="the id 355, beyond its vocabulary of 300"):
         write_store(tmp_path / "s", Corpus.from_texts([b"\xff"]), TableTokenizer(shift=100))
     assert os.listdir(tmp_path) == []

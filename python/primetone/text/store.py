@@ -82,8 +82,8 @@ def write_store(
                 num_bytes += sum(map(len, batch))
                 if progress is not None:
                     progress("encode", num_bytes, max(total_bytes, num_bytes) if total_bytes else 0)
-        if not counts or not ids_file.num_bytes:
-            raise TextError("there is no text to encode: expected at least one token")
+        if not num_bytes:
+            raise TextError("there is no text to encode: expected at least one byte")
         lengths = np.concatenate(counts)
         offsets = np.zeros(lengths.size + 1, dtype="<u8")
         np.cumsum(lengths, out=offsets[1:])
