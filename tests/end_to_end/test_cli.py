@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import io
 import json
 import os
@@ -317,6 +319,29 @@ def test_an_existing_run_is_kept(call: Call, made: Path, text: Path, tmp_path: P
     busy = call("train", "decoder", "--data", store, "--out", tmp_path / "busy", *TINY)
     assert_one_line_error(busy, 1, "expected a new directory")
     assert (run / "recipe.json").read_bytes() == before
+
+
+def test_a_run_in_training_is_left_as_it_is(call: Call, made: Path) -> None:
+    run = made / "run"
+    words = ("train", "decoder", "--out", run, "--resume", "auto", "train.steps=12", *TINY)
+    holder = os.open(run, os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    try:
+        assert_one_line_error(call(*words), 1, "being trained by another process")
+    finally:
+        os.close(holder)
+    assert not (run / "changes.json").exists(), "what was refused has changed nothing"
+
+
+def test_training_needs_no_locks(
+    call: Call, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsupported(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    words = ("train", "decoder", "--data", made / "store", "--out", tmp_path / "run", *TINY)
+    assert call(*words, "train.steps=1").code == 0
 
 
 def test_a_store_of_another_tokenizer_is_refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -56,14 +57,16 @@ def train(
         raise ConfigError("overrides go with a recipe's name; a Recipe is changed by `replace`")
     sources = _sources(data)
     if resume == "auto" and is_run(folder):
-        run = _reopen(folder, chosen, sources, tokenizer)
-        if report is not None and (moved := changed_environment(folder / ENVIRONMENT)):
-            report({"event": "note", "text": f"equal bits are not promised here: {moved}"})
-    else:
-        require_free(folder)
-        if sources is None:
-            raise ConfigError("expected data to train on, found none: name texts or a token store")
-        run = Run.create(folder, chosen, sources, tokenizer=tokenizer, progress=progress)
+        with _alone(folder):
+            run = _reopen(folder, chosen, sources, tokenizer)
+            if report is not None and (moved := changed_environment(folder / ENVIRONMENT)):
+                report({"event": "note", "text": f"equal bits are not promised here: {moved}"})
+            _fit(run, report)
+        return run
+    require_free(folder)
+    if sources is None:
+        raise ConfigError("expected data to train on, found none: name texts or a token store")
+    run = Run.create(folder, chosen, sources, tokenizer=tokenizer, progress=progress)
     with _alone(run.path):
         _fit(run, report)
     return run
@@ -161,20 +164,26 @@ def _sampling(run: Run, model: torch.nn.Module) -> Callable[[int], str] | None:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Two trainings of one run at a time would spoil each other's checkpoints."""
+    """Two trainings of one run at a time would spoil each other's checkpoints.
+
+    Where there are no locks (a platform, a file system) the user has to see to it.
+    """
     try:
         import fcntl
-    except ImportError:  # no advisory locks on this platform
+    except ImportError:
         yield
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise RunError(
                 f"{folder} is being trained by another process: wait for it, or stop it first"
             ) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK):
+                raise
         yield
     finally:
         os.close(descriptor)
