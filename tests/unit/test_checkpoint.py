@@ -115,6 +115,17 @@ def test_metrics_are_on_disk_line_by_line_and_cut_on_resume(tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.parametrize("damaged", [b"{broken\n", b"\xff\n", b"3\n", b'{"event": "train"}\n'])
+def test_a_damaged_line_of_metrics_is_named(tmp_path: Path, damaged: bytes) -> None:
+    log = MetricsLog(tmp_path / "metrics.jsonl")
+    log.write("train", 1, {"loss": 1.0})
+    with log.path.open("ab") as file:
+        file.write(damaged)
+    log.write("train", 3, {"loss": 1.0})
+    with pytest.raises(FormatError, match=r"metrics\.jsonl is damaged.* in line 2"):
+        list(read_metrics(log.path))
+
+
 def test_metrics_that_cannot_be_written_say_where(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot write"):
         MetricsLog(tmp_path / "absent" / "metrics.jsonl").write("train", 1, {})

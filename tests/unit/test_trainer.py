@@ -304,6 +304,15 @@ def test_a_loss_that_is_not_finite_names_its_step(tmp_path: Path) -> None:
     assert trainer.checkpoints.latest() is None, "weights that went wrong are not saved"
 
 
+def test_an_update_that_breaks_the_weights_is_seen_and_not_saved(tmp_path: Path) -> None:
+    hooks = {"evaluate": lambda: {"nats_per_token": math.inf, "num_tokens": 8}}
+    trainer = make_trainer(tmp_path / "run", steps=2, hooks=hooks)
+    with pytest.raises(Error, match="finite validation nats_per_token at step 2, found inf"):
+        trainer.fit()
+    assert trainer.checkpoints.latest() is None
+    assert [line["event"] for line in read_metrics(trainer.metrics.path)] == ["train"]
+
+
 def test_a_failed_save_loses_nothing(tmp_path: Path) -> None:
     straight = make_trainer(tmp_path / "straight")
     straight.fit()
@@ -344,6 +353,11 @@ def test_a_finished_run_resumed_does_nothing(tmp_path: Path) -> None:
     make_trainer(tmp_path / "run", steps=3).fit()
     again = make_trainer(tmp_path / "run", steps=3)
     assert again.fit(resume=True).step == 3
+    by_clock = {"steps": 10**9, "max_seconds": 0.05}
+    first = make_trainer(tmp_path / "timed", **by_clock).fit()
+    timed = make_trainer(tmp_path / "timed", **by_clock).fit(resume=True)
+    assert timed == first
+    assert timed.ended_by == "clock"
 
 
 def test_a_model_learns_to_repeat_one_batch(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class Judge:
         """Bytes of text that the scored tokens stand for: all after the first."""
         return int(self.lengths_V[ids[self.window.shift :]].sum(dtype=np.int64))
 
-    def quick(self, model: torch.nn.Module, ids: np.ndarray) -> dict[str, Any]:
+    def quick(self, model: torch.nn.Module, ids: np.ndarray) -> dict[str, float]:
         """The figures that are logged while training."""
         result = self.score(model, ids)
         num_bytes = max(self.num_bytes(ids), 1)

@@ -7,7 +7,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -138,7 +138,7 @@ def _fit(run: Run, report: Report | None) -> None:
 
 def _evaluation(
     run: Run, model: torch.nn.Module, ids: np.ndarray
-) -> Callable[[], Mapping[str, Any]] | None:
+) -> Callable[[], Mapping[str, float]] | None:
     """What the trainer calls to evaluate: a fixed stretch of the validation text."""
     if "score" not in run.family.can:
         return None

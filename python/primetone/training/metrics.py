@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, final
 
-from primetone.errors import FileError
+from primetone.errors import FileError, FormatError
 from primetone.files import write_atomically
 
 
@@ -48,8 +48,25 @@ class MetricsLog:
 
 
 def read_metrics(path: str | Path) -> Iterator[dict[str, Any]]:
-    """The lines of a metrics file in order; a last line without its end is not one yet."""
-    with Path(path).open(encoding="utf-8") as file:
-        for text in file:
-            if text.endswith("\n"):
-                yield json.loads(text)
+    """The lines of a metrics file in order; a last line without its end is not one yet.
+
+    Errors: FormatError naming the line that is damaged.
+    """
+    with Path(path).open("rb") as file:
+        for number, text in enumerate(file, start=1):
+            if not text.endswith(b"\n"):
+                return
+            try:
+                line = json.loads(text)
+            except ValueError:  # not JSON, or not UTF-8
+                line = None
+            if (
+                not isinstance(line, dict)
+                or "event" not in line
+                or type(line.get("step")) is not int
+            ):
+                raise FormatError(
+                    f"{path} is damaged: expected a JSON object with event and step in line "
+                    f"{number:,}, found {text[:40]!r}; remove the line or restore the file"
+                )
+            yield line

@@ -89,7 +89,7 @@ class Trainer:
         schedule: ScheduleConfig,
         metrics: MetricsLog,
         checkpoints: CheckpointStore,
-        evaluate: Callable[[], Mapping[str, Any]] | None = None,
+        evaluate: Callable[[], Mapping[str, float]] | None = None,
         sample: Callable[[int], str] | None = None,
         report: Report | None = None,
     ) -> None:
@@ -124,12 +124,11 @@ class Trainer:
         """
         if resume and (latest := self.checkpoints.latest()) is not None:
             self.load(self.checkpoints.load(latest))
-        ended_by: Literal["steps", "clock"] = "steps"
         started = time.monotonic() - self.elapsed_seconds
-        is_first, is_last = True, self.step >= self.train.steps
+        is_first, ended_by = True, self._ended_by()
         with StopRequest() as stop, self.runtime.multiplying():
             try:
-                while not is_last:
+                while ended_by is None:
                     before = time.monotonic()
                     self._take_step()
                     now = time.monotonic()
@@ -139,9 +138,8 @@ class Trainer:
                         # What is alive now stays alive: collections need not look at it again.
                         gc.freeze()
                         is_first = False
-                    is_last = self.step >= self.train.steps
-                    if self.train.max_seconds and self.elapsed_seconds >= self.train.max_seconds:
-                        is_last, ended_by = True, "clock"
+                    ended_by = self._ended_by()
+                    is_last = ended_by is not None
                     if is_last or self._is_due(self.train.log_every):
                         self._log()
                     # A stop that was asked for in the meantime skips all but saving.
@@ -204,7 +202,7 @@ class Trainer:
         self.batches_drawn = int(checkpoint.state["batches_drawn"])
         self.tokens = int(checkpoint.state["tokens"])
         self.elapsed_seconds = float(checkpoint.state["elapsed_seconds"])
-        self._pending.clear()
+        self._forget_pending()
         self.metrics.keep_until(self.step)
 
     def _take_step(self) -> None:
@@ -259,6 +257,12 @@ class Trainer:
             progress = max(progress, self.elapsed_seconds / self.train.max_seconds)
         return learning_rate_factor(self.schedule, step=self.step, progress=progress)
 
+    def _ended_by(self) -> Literal["steps", "clock"] | None:
+        """What ends training at this step; None where it goes on."""
+        if self.train.max_seconds and self.elapsed_seconds >= self.train.max_seconds:
+            return "clock"
+        return "steps" if self.step >= self.train.steps else None
+
     def _is_due(self, every: int) -> bool:
         return every > 0 and self.step % every == 0
 
@@ -272,19 +276,23 @@ class Trainer:
         self._pending_seconds += time.monotonic() - before
         for name, column in columns.items():
             self._require_finite(name, column)
-        tokens, seconds = self._pending_tokens, self._pending_seconds
-        self._pending.clear()
-        self._pending_tokens, self._pending_seconds = 0, 0.0
+        speed = self._pending_tokens / max(self._pending_seconds, 1e-9)
+        self._forget_pending()
         values = {
             "tokens": self.tokens,
             "elapsed_seconds": round(self.elapsed_seconds, 3),
             **{name: sum(column) / len(column) for name, column in columns.items()},
             "learning_rate": self.full_rate * self._rate_factor(),
-            "tokens_per_second": round(tokens / max(seconds, 1e-9), 1),
+            "tokens_per_second": round(speed, 1),
         }
         self._tell(self.metrics.write("train", self.step, values))
 
-    def _require_finite(self, name: str, values: list[float]) -> None:
+    def _forget_pending(self) -> None:
+        self._pending.clear()
+        self._pending_tokens, self._pending_seconds = 0, 0.0
+
+    def _require_finite(self, name: str, values: Sequence[float]) -> None:
+        """`values` are those of the last steps; weights that went wrong are never saved."""
         first = self.step - len(values) + 1
         for step, value in enumerate(values, start=first):
             if not math.isfinite(value):
@@ -299,7 +307,11 @@ class Trainer:
         if self.evaluate is None:
             return
         self.model.eval()
-        self._tell(self.metrics.write("evaluate", self.step, self.evaluate()))
+        figures = self.evaluate()
+        for name, value in figures.items():
+            # The last update shows here first: its step's loss was that of the weights before.
+            self._require_finite(f"validation {name}", [value])
+        self._tell(self.metrics.write("evaluate", self.step, figures))
 
     def _sample(self) -> None:
         if self.sample is None:
