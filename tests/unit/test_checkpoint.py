@@ -52,6 +52,14 @@ def test_the_newest_stay_and_latest_names_the_last(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["latest", "step_10", "step_100"]
 
 
+def test_what_a_kill_left_of_any_step_is_swept(tmp_path: Path) -> None:
+    for name in (".step_7.99999.tmp", ".step_3.99999-1.tmp"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_bytes(b"half")
+    CheckpointStore(tmp_path).save(example(9))
+    assert sorted(os.listdir(tmp_path)) == ["latest", "step_9"]
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "state.json"])
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
 def test_damage_is_named(tmp_path: Path, name: str, damage: str) -> None:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import random
+import shutil
 import signal
 import stat
 import time
@@ -16,7 +17,13 @@ import pytest
 
 from primetone import files
 from primetone.errors import FileError, FormatError
-from primetone.files import DirectoryCommit, sweep_stale, verify_manifest, write_atomically
+from primetone.files import (
+    DirectoryCommit,
+    remove_directory,
+    sweep_stale,
+    verify_manifest,
+    write_atomically,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -291,6 +298,21 @@ def test_directory_appears_complete_with_its_manifest(tmp_path: Path) -> None:
     verify_manifest(target)
     (target / ".DS_Store").write_bytes(b"not ours, ignored")
     verify_manifest(target)
+
+
+def test_a_removal_cut_short_leaves_only_what_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with DirectoryCommit(tmp_path / "a") as folder:
+        (folder / "x").write_bytes(b"1")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        remove_directory(tmp_path / "a")
+    assert names(tmp_path) == [f".a.{os.getpid()}.tmp"]
+    sweep_stale(tmp_path)
+    assert names(tmp_path) == []
+    with pytest.raises(FileError, match="cannot remove"):
+        remove_directory(tmp_path / "a")
 
 
 def test_directory_is_removed_on_error(tmp_path: Path) -> None:

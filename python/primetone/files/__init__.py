@@ -12,10 +12,11 @@ from primetone.files.directory import (
     DirectoryCommit,
     hash_file,
     read_manifest,
+    remove_directory,
     verify_manifest,
 )
 from primetone.files.failures import explained, file_error
-from primetone.files.strict_json import json_bytes, parse_json, read_json, write_json
+from primetone.files.strict_json import json_bytes, read_json, write_json
 from primetone.files.temporaries import sweep_stale
 
 __all__ = [
@@ -25,9 +26,9 @@ __all__ = [
     "file_error",
     "hash_file",
     "json_bytes",
-    "parse_json",
     "read_json",
     "read_manifest",
+    "remove_directory",
     "sweep_stale",
     "verify_manifest",
     "write_atomically",

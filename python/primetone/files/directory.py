@@ -141,6 +141,18 @@ class DirectoryCommit:
             )
 
 
+def remove_directory(directory: str | os.PathLike[str]) -> None:
+    """Remove a directory; cut short, that leaves a temporary for a sweep and never half of it.
+
+    Errors: FileError when it cannot be renamed; it is then untouched.
+    """
+    folder = Path(directory)
+    doomed = _free_name(folder, "tmp")
+    with explained(folder, "remove"):
+        retrying(os.rename, folder, doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
 def verify_manifest(directory: str | os.PathLike[str], *, skip: Collection[str] = ()) -> None:
     """Check that every file of a committed directory is present, with its size and its blake3.
 
@@ -214,11 +226,7 @@ def _exchange(folder: Path, target: Path) -> None:
 
     Between the two renames the name is missing; a sweep puts the old directory back if we die.
     """
-    aside = next(
-        path
-        for path in (temporary_path(target, attempt, "old") for attempt in itertools.count())
-        if not path.exists()
-    )
+    aside = _free_name(target, "old")
     retrying(os.rename, target, aside)
     try:
         retrying(os.rename, folder, target)
@@ -229,6 +237,11 @@ def _exchange(folder: Path, target: Path) -> None:
         sync_directory(target.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _free_name(target: Path, kind: str) -> Path:
+    names = (temporary_path(target, attempt, kind) for attempt in itertools.count())
+    return next(path for path in names if not os.path.lexists(path))
 
 
 def _is_foreign_disk_failure(error: BaseException) -> TypeGuard[OSError]:

@@ -33,10 +33,11 @@ def read_json(path: str | os.PathLike[str], *, max_bytes: int = _MAX_JSON_BYTES)
                 "this is not a file that primetone wrote"
             )
         data = source.read_bytes()
-    return parse_json(data, source)
+    return _parse(data, source)
 
 
 def json_bytes(tree: Any) -> bytes:
+    """What `write_json` writes."""
     try:
         text = json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False)
         return (text + "\n").encode()
@@ -44,7 +45,7 @@ def json_bytes(tree: Any) -> bytes:
         return (json.dumps(tree, indent=2, allow_nan=False) + "\n").encode()
 
 
-def parse_json(data: bytes, source: Path) -> Any:
+def _parse(data: bytes, source: Path) -> Any:
     def refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         tree: dict[str, Any] = {}
         for key, value in pairs:

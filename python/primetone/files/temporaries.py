@@ -65,7 +65,8 @@ def create_temporary(target: Path, create: Callable[[Path], int]) -> tuple[Path,
             descriptor = create(path)
         except FileExistsError:  # left by a process that had our id, or in use by another thread
             continue
-        if _lock(descriptor) and _is_same(descriptor, path):
+        _lock(descriptor)
+        if _is_same(descriptor, path):
             return path, descriptor
         os.close(descriptor)  # a sweep took it between its creation and our lock
     raise AssertionError("unreachable")
@@ -82,12 +83,11 @@ def _shortened(name: str) -> str:
     return os.fsdecode(os.fsencode(name)[:room])
 
 
-def _lock(descriptor: int) -> bool:
+def _lock(descriptor: int) -> None:
     """Lock against sweeps; a file system without locks is never swept, so that is fine too."""
     if fcntl is not None and descriptor >= 0:
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return True
 
 
 def _is_same(descriptor: int, path: Path) -> bool:

@@ -7,8 +7,6 @@ folder is durable; older folders go after that.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +20,8 @@ from primetone.errors import FormatError, RunError
 from primetone.files import (
     DirectoryCommit,
     read_json,
+    remove_directory,
+    sweep_stale,
     verify_manifest,
     write_atomically,
     write_json,
@@ -51,11 +51,12 @@ class CheckpointStore:
         self.keep = keep
 
     def save(self, checkpoint: Checkpoint) -> Path:
-        """Write a checkpoint, move `latest` to it, remove the oldest.
+        """Write a checkpoint, move `latest` to it, remove the oldest and what a kill left behind.
 
         Errors: FileError (a full disk, ...); the checkpoints of before are then untouched.
         """
         target = self.path(checkpoint.step)
+        sweep_stale(self.folder)
         with DirectoryCommit(target, overwrite=True) as temporary:
             _write_tensors(temporary / MODEL, checkpoint.model)
             if checkpoint.optimizer:
@@ -64,7 +65,7 @@ class CheckpointStore:
         write_atomically(self.folder / "latest", f"{target.name}\n".encode())
         for step in self.steps()[: -self.keep]:
             if step != checkpoint.step:
-                self._remove(step)
+                remove_directory(self.path(step))
         return target
 
     def path(self, step: int) -> Path:
@@ -127,13 +128,6 @@ class CheckpointStore:
                 f"expected a checkpoint of step {step} in {self.folder}, found steps: {there}"
             )
         return folder
-
-    def _remove(self, step: int) -> None:
-        """Rename first: a removal that is cut short must not leave half a checkpoint."""
-        folder = self.path(step)
-        doomed = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-        folder.rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
