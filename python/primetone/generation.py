@@ -16,6 +16,9 @@ from primetone.config import option
 from primetone.contracts import Writer
 from primetone.errors import ConfigError
 
+LARGEST_SEED = (1 << 64) - 1
+"""What torch's generators take."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig:
@@ -38,7 +41,12 @@ class SamplingConfig:
         below=1.0,
     )
     max_tokens: int = option(200, "tokens to write at most", minimum=0)
-    seed: int = option(0, "seed of the sampling; the same seed writes the same text", minimum=0)
+    seed: int = option(
+        0,
+        "seed of the sampling; the same seed writes the same text",
+        minimum=0,
+        maximum=LARGEST_SEED,
+    )
     stop: tuple[str, ...] = option((), "stop before the first of these strings appears")
 
     def __post_init__(self) -> None:

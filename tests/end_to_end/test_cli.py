@@ -184,6 +184,16 @@ def test_generate_is_a_function_of_its_seed(call: Call, made: Path) -> None:
     assert long_prompt.code == 0
 
 
+def test_prompts_and_seeds_that_cannot_be(call: Call, made: Path) -> None:
+    generate = ("generate", made / "run", "--tokens", 2)
+    assert_one_line_error(call(*generate, "--seed", 1 << 64), 1, "generate.seed")
+    assert call(*generate, "--seed", (1 << 64) - 1).code == 0
+    broken = call(*generate, "--prompt", "-", stdin=b"ab\xff")
+    assert_one_line_error(broken, 1, "UTF-8", "0xff at offset 2")
+    assert_one_line_error(call(*generate, "--prompt", "a\udcff"), 1, "UTF-8", "0xff at offset 1")
+    assert call(*generate, "--prompt", "-", stdin="猫").out.startswith("猫")
+
+
 def test_plot_draws_the_curves(call: Call, made: Path, tmp_path: Path) -> None:
     paths = call("plot", made / "run", "--out", tmp_path).out.split()
     assert tmp_path / "loss.png" in map(Path, paths)

@@ -81,7 +81,7 @@ def generate(
         "stop": None if stop is None else tuple(stop),
     }
     settings = {name: value for name, value in given.items() if value is not None}
-    start = sys.stdin.read() if prompt == "-" else prompt
+    start = read_prompt(prompt)
     opened = Run.open(run)
     first_seed = opened.sampling(**settings).seed
     results = []
@@ -107,3 +107,18 @@ def generate(
         print(flush=True)
     if json:
         print_json(results)
+
+
+def read_prompt(prompt: str) -> str:
+    """The prompt, or what stands on standard input for `-`; TextError where it is not UTF-8."""
+    from primetone.errors import TextError
+
+    # Python hands on the undecodable bytes of an argument as lone surrogates.
+    data = sys.stdin.buffer.read() if prompt == "-" else prompt.encode("utf-8", "surrogateescape")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise TextError(
+            f"expected a prompt in UTF-8, found byte 0x{data[error.start]:02x} at offset "
+            f"{error.start:,}: convert it first"
+        ) from None
