@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import pickle
 import random
@@ -227,6 +228,28 @@ def test_bad_tiktoken_files(tmp_path: Path) -> None:
             Tokenizer.load(path, split="gpt2")
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"format": "other"}, "not the side file"),
+        ({"version": 2}, "expected version 1, found 2"),
+        ({"split": 3}, "damaged"),
+        ({"specials": ["<a>"]}, "damaged"),
+        ({"specials": {"<a>": "1"}}, "damaged"),
+        ({"specials": {"<a>": 1 << 32}}, "damaged"),
+    ],
+)
+def test_a_damaged_side_file_is_named(
+    tokenizer: Tokenizer, tmp_path: Path, change: dict[str, object], words: str
+) -> None:
+    path = tmp_path / "a.tiktoken"
+    tokenizer.save(path)
+    side = tmp_path / "a.tiktoken.meta.json"
+    side.write_text(json.dumps({**json.loads(side.read_text()), **change}))
+    with pytest.raises(FormatError, match=words):
+        Tokenizer.load(path)
+
+
 def test_bad_arguments_say_what_to_do(tokenizer: Tokenizer) -> None:
     with pytest.raises(TextError, match="empty"):
         Tokenizer.learn([], vocab_size=300)
@@ -244,8 +267,11 @@ def test_bad_arguments_say_what_to_do(tokenizer: Tokenizer) -> None:
         Tokenizer.learn(TEXTS, vocab_size=300, specials=["<a>", "<a>"])
     with pytest.raises(TypeError):
         Tokenizer.learn([1, 2], vocab_size=300)  # type: ignore[list-item]
-    with pytest.raises(ConfigError, match="threads"):
-        tokenizer.encode_batch(TEXTS, threads=0)
+    for threads in (0, -1, 1 << 62):
+        with pytest.raises(ConfigError, match="threads must be between"):
+            tokenizer.encode_batch(TEXTS, threads=threads)
+        with pytest.raises(ConfigError, match="threads must be between"):
+            Tokenizer.learn(TEXTS, vocab_size=300, threads=threads)
     with pytest.raises(UnicodeEncodeError):
         tokenizer.encode("\ud800")
     for ids, words in [([0, 999], "id 999 at position 1"), ([-1], "-1"), ([1 << 40], "position 0")]:

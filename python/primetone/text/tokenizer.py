@@ -19,6 +19,9 @@ from primetone.text.tokenizer_files import read_core, write_core
 __all__ = ["END_OF_TEXT", "StreamDecoder", "TokenBatch", "Tokenizer"]
 
 END_OF_TEXT = "<|endoftext|>"
+MOST_THREADS = 1024
+"""Each thread counts into tables of its own: a number mistyped must not take all memory."""
+
 CHARACTER_SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
 
 # Names by which a special token's role is known, most usual first.
@@ -456,9 +459,12 @@ def _checked_size(vocab_size: int) -> int:
 def _num_threads(threads: int | None) -> int:
     if threads is None:
         affinity = getattr(os, "sched_getaffinity", None)
-        return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-    if threads < 1:
-        raise ConfigError(f"threads must be at least 1, or None for all cores; found {threads}")
+        found = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+        return min(found, MOST_THREADS)
+    if not 1 <= threads <= MOST_THREADS:
+        raise ConfigError(
+            f"threads must be between 1 and {MOST_THREADS}, or None for all cores; found {threads}"
+        )
     return threads
 
 

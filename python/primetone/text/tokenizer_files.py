@@ -11,7 +11,7 @@ from primetone import _rust_tok
 from primetone.errors import ConfigError, FormatError, VocabularyError
 from primetone.files import explained, json_bytes, read_json, write_atomically
 
-_META_FORMAT = "primetone tokenizer meta"
+_META_FORMAT, _META_VERSION = "primetone tokenizer meta", 1
 _NO_SPLIT = (
     "does not say how to split text; give split= (gpt2, gpt4, o200k, llama3, qwen2, tekken, none) "
     "or pattern="
@@ -104,7 +104,7 @@ def _meta(core: _rust_tok.Tokenizer) -> bytes:
     return json_bytes(
         {
             "format": _META_FORMAT,
-            "version": 1,
+            "version": _META_VERSION,
             "split": None if is_custom else core.split,
             "pattern": core.pattern if is_custom else None,
             "specials": dict(core.specials),
@@ -117,12 +117,34 @@ def _what_is_said(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     """Split, pattern and specials: as given, else as the side file says, else unknown."""
     said = dict(given)
     if _meta_path(path).exists():
-        stored = read_json(_meta_path(path))
-        if not isinstance(stored, dict) or stored.get("format") != _META_FORMAT:
-            raise FormatError(f"{_meta_path(path)}: not the side file of a tokenizer; remove it")
+        stored = _read_meta(_meta_path(path))
         if said["split"] is None and said["pattern"] is None:
-            said.update(split=stored.get("split"), pattern=stored.get("pattern"))
+            said.update(split=stored["split"], pattern=stored["pattern"])
         if said["specials"] is None:
-            said["specials"] = stored.get("specials")
+            said["specials"] = stored["specials"]
     said["specials"] = list((said["specials"] or {}).items())
     return said
+
+
+def _read_meta(path: Path) -> dict[str, Any]:
+    """A side file as `_meta` wrote it; FormatError for anything else."""
+    meta = read_json(path)
+    if not isinstance(meta, dict) or meta.get("format") != _META_FORMAT:
+        raise FormatError(f"{path}: not the side file of a tokenizer; remove it")
+    if meta.get("version") != _META_VERSION:
+        raise FormatError(
+            f"{path}: expected version {_META_VERSION}, found {meta.get('version')!r}; "
+            "a newer primetone may have written it"
+        )
+    specials = meta.get("specials")
+    is_sound = (
+        all(isinstance(meta.get(name), str | None) for name in ("split", "pattern"))
+        and isinstance(specials, dict)
+        and all(type(token_id) is int and 0 <= token_id < 1 << 32 for token_id in specials.values())
+    )
+    if not is_sound:
+        raise FormatError(
+            f"{path} is damaged: expected split and pattern as text or null, and specials as names "
+            "with ids; save the tokenizer again, or remove the file and say them when loading"
+        )
+    return {"split": None, "pattern": None, **meta}
