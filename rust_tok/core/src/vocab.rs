@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+use hashbrown::{HashSet, HashTable};
 
 use crate::error::{Error, Result};
 
@@ -87,12 +87,10 @@ impl Vocab {
         for (id, kind, bytes) in entries {
             vocab.push(id, kind, &bytes)?;
         }
-        for (index, (name, _)) in vocab.specials.iter().enumerate() {
-            if vocab.specials[..index].iter().rev().take(4096).any(|(other, _)| other == name) {
-                return Err(Error::Vocabulary(format!("special token {name:?} is given twice")));
-            }
+        match first_repeated(&vocab.specials) {
+            None => Ok(vocab),
+            Some(name) => Err(Error::Vocabulary(format!("special token {name:?} is given twice"))),
         }
-        Ok(vocab)
     }
 
     fn push(&mut self, id: u32, kind: Kind, bytes: &[u8]) -> Result<()> {
@@ -179,6 +177,11 @@ fn hash(bytes: &[u8]) -> u64 {
     FixedState::default().hash_one(bytes)
 }
 
+fn first_repeated(specials: &[(String, u32)]) -> Option<&str> {
+    let mut seen = HashSet::with_hasher(FixedState::default());
+    specials.iter().map(|(name, _)| name.as_str()).find(|&name| !seen.insert(name))
+}
+
 /// Bytes as a message shows them: text in quotes, other bytes escaped, long ones cut.
 pub fn quote(bytes: &[u8]) -> String {
     const LONGEST: usize = 60;
@@ -187,5 +190,19 @@ pub fn quote(bytes: &[u8]) -> String {
     match std::str::from_utf8(shown) {
         Ok(text) => format!("{text:?}{more}"),
         Err(_) => format!("b\"{}\"{more}", shown.escape_ascii()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_special_given_twice_is_found_however_far_apart() {
+        let mut specials: Vec<_> = (0..10_000).map(|id| (format!("<{id}>"), id)).collect();
+        assert!(Vocab::new(Vec::new(), specials.clone()).is_ok());
+        specials.push(("<0>".to_owned(), 10_000));
+        let error = Vocab::new(Vec::new(), specials).unwrap_err().to_string();
+        assert!(error.contains("\"<0>\" is given twice"), "{error}");
     }
 }

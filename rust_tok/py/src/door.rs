@@ -1,4 +1,7 @@
 //! The one door into the core: releases the interpreter, acts on Ctrl-C, maps errors, stops panics.
+//!
+//! `quick` for what is over at once, `released` for some milliseconds or what cannot be stopped half-way,
+//! `enter` for anything long.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,6 +24,15 @@ pub(crate) const QUICK_BYTES: usize = 64 << 10;
 /// Do short work on this thread, the interpreter held.
 pub(crate) fn quick<T>(py: Python<'_>, work: impl FnOnce(&Control) -> Result<T>) -> PyResult<T> {
     let outcome = catch_unwind(AssertUnwindSafe(|| work(&Control::default())));
+    finish(py, outcome)
+}
+
+/// Do work of bounded length on this thread, the interpreter released.
+pub(crate) fn released<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T> + Send,
+) -> PyResult<T> {
+    let outcome = py.detach(|| catch_unwind(AssertUnwindSafe(work)));
     finish(py, outcome)
 }
 

@@ -8,7 +8,7 @@ use pyo3::types::PyBytes;
 use rust_tok::compressed::{self, Compression};
 use rust_tok::digest::Digest;
 
-use crate::door::quick;
+use crate::door::{quick, released};
 use crate::errors::internal;
 
 /// The BLAKE3 hash of some bytes, as 64 hexadecimal digits.
@@ -71,9 +71,8 @@ impl Decompressor {
     fn read<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
         // a hostile size must not allocate: nobody needs more at once
         let size = size.min(64 << 20);
-        let data = py
-            .detach(|| self.0.lock().ok().map(|mut file| file.read(size)))
-            .ok_or_else(|| internal(py, "a file was left half read"))?;
-        Ok(PyBytes::new(py, &quick(py, |_| data)?))
+        let data = released(py, || self.0.lock().ok().map(|mut file| file.read(size)).transpose())?;
+        let data = data.ok_or_else(|| internal(py, "a file was left half read"))?;
+        Ok(PyBytes::new(py, &data))
     }
 }

@@ -18,7 +18,7 @@ mod _rust_tok {
     #[pymodule_export]
     use super::tokenizer::Tokenizer;
 
-    /// The version of the core; the package refuses another one.
+    /// The version of the core, which is that of the package.
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "Python's own name for it")]
     const __version__: &str = rust_tok::VERSION;

@@ -13,7 +13,7 @@ use rust_tok::split::Scheme;
 use rust_tok::tokenizer::LearnReport;
 use rust_tok::{Error, Splitter};
 
-use crate::door::{QUICK_BYTES, enter, quick};
+use crate::door::{QUICK_BYTES, enter, quick, released};
 use crate::text::{Text, slices};
 
 /// Documents are counted in batches of about this size.
@@ -236,8 +236,7 @@ impl Tokenizer {
     /// Read a `tokenizer.json`.
     #[staticmethod]
     fn from_tokenizer_json(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
-        py.detach(|| tokenizer_json::read(data))
-            .map_or_else(|error| quick(py, |_| Err(error)), |tokenizer| Ok(Self(tokenizer)))
+        released(py, || tokenizer_json::read(data)).map(Self)
     }
 
     /// Read `.tiktoken` rank lines.
@@ -250,8 +249,7 @@ impl Tokenizer {
         pattern: Option<&str>,
         specials: Vec<(String, u32)>,
     ) -> PyResult<Self> {
-        let read = || tiktoken::read(data, splitter(split, pattern)?, specials);
-        quick(py, |_| read()).map(Self)
+        released(py, || tiktoken::read(data, splitter(split, pattern)?, specials)).map(Self)
     }
 
     /// Read a `vocab.json` and a `merges.txt`.
@@ -266,17 +264,17 @@ impl Tokenizer {
         specials: Vec<(String, u32)>,
     ) -> PyResult<Self> {
         let read = || gpt2::read(vocab_json, merges_txt, splitter(split, pattern)?, specials);
-        quick(py, |_| read()).map(Self)
+        released(py, read).map(Self)
     }
 
     /// The `tokenizer.json` of this tokenizer.
     fn to_tokenizer_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &quick(py, |_| tokenizer_json::write(&self.0))?))
+        Ok(PyBytes::new(py, &released(py, || tokenizer_json::write(&self.0))?))
     }
 
     /// The `.tiktoken` lines of this tokenizer.
     fn to_tiktoken<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &quick(py, |_| tiktoken::write(&self.0))?))
+        Ok(PyBytes::new(py, &released(py, || tiktoken::write(&self.0))?))
     }
 
     /// The `vocab.json` and `merges.txt` of this tokenizer.
@@ -284,7 +282,7 @@ impl Tokenizer {
         &self,
         py: Python<'py>,
     ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-        let (vocab, merges) = quick(py, |_| gpt2::write(&self.0))?;
+        let (vocab, merges) = released(py, || gpt2::write(&self.0))?;
         Ok((PyBytes::new(py, &vocab), PyBytes::new(py, &merges)))
     }
 
