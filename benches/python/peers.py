@@ -63,7 +63,7 @@ def print_table(title: str, num_bytes: int, seconds: dict[str, list[float]]) -> 
 
 
 def print_machine(packages: list[str]) -> None:
-    """Commit, processor and versions: what a row in RESULTS.md must say."""
+    """Commit, processor and versions, without which figures mean nothing."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
     ).stdout.strip()

@@ -146,11 +146,14 @@ class Theirs:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("nanogpt", type=Path, help="folder of a nanoGPT checkout")
+    parser.add_argument("nanogpt", nargs="?", type=Path, help="folder of a nanoGPT checkout")
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
+    if options.nanogpt is None:
+        print("skipped: name the folder of a nanoGPT checkout")
+        return 0
     if not (options.nanogpt / "model.py").is_file():
         print(f"skipped: no nanoGPT checkout at {options.nanogpt} (expected model.py there)")
         return 0
