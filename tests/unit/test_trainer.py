@@ -27,6 +27,7 @@ from primetone.training.metrics import MetricsLog, read_metrics
 from primetone.training.optim import OptimizerConfig
 from primetone.training.runtime import start_runtime
 from primetone.training.schedule import ScheduleConfig
+from primetone.training.stopping import SIGNALS, StopRequest
 from primetone.training.trainer import TrainConfig, Trainer
 
 VOCAB_SIZE = 17
@@ -280,6 +281,23 @@ def test_the_second_signal_does_not_wait(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         trainer.fit()
     assert trainer.checkpoints.latest() is None
+
+
+def test_a_handler_that_python_does_not_know_is_no_obstacle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_handler = signal.signal
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        with monkeypatch.context() as patch:
+            # What signal.signal returns for a handler that was set in C.
+            patch.setattr(signal, "signal", lambda *words: set_handler(*words) and None)
+            with StopRequest():
+                pass
+        assert [signal.getsignal(number) for number in SIGNALS] == [signal.SIG_DFL] * 2
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_training_works_outside_the_main_thread(tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ class StopRequest:
         trace: TracebackType | None,
     ) -> None:
         for number, handler in self._previous.items():
-            signal.signal(number, handler)
+            # A handler that was not set from Python is not known, and cannot be put back.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
         self._previous.clear()
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
