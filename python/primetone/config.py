@@ -185,7 +185,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """The end of an error message for an unknown name: the nearest name, and all names when few."""
+    """The end of an error message for an unknown name: the nearest name, and all there are."""
     known = sorted(names)
     guess = nearest(name, known)
     hint = f"did you mean {guess!r}? " if guess is not None else ""

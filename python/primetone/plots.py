@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from primetone.errors import MissingExtraError, RunError
 from primetone.files import explained, write_atomically
-from primetone.training.metrics import read_metrics
+from primetone.training.metrics import METRICS, read_metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-METRICS = "metrics.jsonl"
 MANY = 40
 """Points from which on a noisy curve is smoothed, and none carries markers."""
 INK, QUIET, TRAIN, VALIDATION = "#222222", "#bbbbbb", "#2a6f97", "#d1495b"

@@ -5,7 +5,6 @@ Letters: B windows scored together, T time, V vocabulary.
 
 from __future__ import annotations
 
-import math
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,6 +16,7 @@ from torch.nn import functional as F
 
 from primetone.contracts import Window
 from primetone.errors import TextError
+from primetone.evaluation.report import bits_per_byte
 
 TOKENS_PER_PASS = 8_192
 
@@ -42,7 +42,7 @@ class Score:
 
     def bits_per_byte(self, num_bytes: int) -> float:
         """`num_bytes`: length of the text that the scored tokens stand for."""
-        return self.nats / (math.log(2.0) * num_bytes)
+        return bits_per_byte(self.nats, num_bytes)
 
 
 @torch.inference_mode()

@@ -11,15 +11,20 @@ from typing import Any
 
 from primetone.errors import TextError
 
-__all__ = ["Evaluation"]
+__all__ = ["Evaluation", "bits_per_byte"]
+
+
+def bits_per_byte(nats: float, num_bytes: int) -> float:
+    """The yardstick: total nats in bits, over the bytes that the scored tokens stand for."""
+    return nats / (math.log(2) * num_bytes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """A model's likelihood of a text beside the baselines of the same text.
 
-    bits_per_byte = nats / (ln 2 * bytes of text that the scored tokens stand for), the yardstick
-    that holds for characters, bytes and any vocabulary. ``baselines`` are bits per byte by name.
+    Bits per byte hold for characters, bytes and any vocabulary alike. ``baselines`` are bits per
+    byte by name.
     """
 
     nats_per_token: float
@@ -56,7 +61,7 @@ class Evaluation:
             perplexity = math.inf
         return cls(
             nats_per_token=nats_per_token,
-            bits_per_byte=nats / (math.log(2) * num_bytes),
+            bits_per_byte=bits_per_byte(nats, num_bytes),
             perplexity=perplexity,
             nats_per_character=nats / num_characters if num_characters else None,
             num_tokens=num_tokens,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from primetone.config import did_you_mean
 from primetone.contracts import Family
 from primetone.errors import ConfigError
 
@@ -21,9 +21,9 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
 def family(name: str) -> Family:
     """The family of that name; ConfigError with the nearest name when there is none."""
     if name not in FAMILIES:
-        near = difflib.get_close_matches(name, FAMILIES, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(FAMILIES)}"
-        raise ConfigError(f"family: expected a known model family, found {name!r}: {hint}")
+        raise ConfigError(
+            f"family: expected a known model family, found {name!r}: {did_you_mean(name, FAMILIES)}"
+        )
     module, _, attribute = FAMILIES[name].partition(":")
     found: Family = getattr(importlib.import_module(module), attribute)
     return found

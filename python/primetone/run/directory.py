@@ -32,13 +32,12 @@ from primetone.run.environment import environment
 from primetone.run.judging import Judge, encode_text, training_text
 from primetone.text.tokenizer import Tokenizer
 from primetone.training.checkpoint import CheckpointStore
-from primetone.training.metrics import read_metrics
+from primetone.training.metrics import METRICS, read_metrics
 from primetone.training.runtime import Runtime, start_runtime
 
 RECIPE = "recipe.json"
 TOKENIZER = "tokenizer.json"
 ENVIRONMENT = "environment.json"
-METRICS = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
 # The stores check themselves, block by block, when they are opened.
 CHECKED_ELSEWHERE = ("data/train/ids.bin", "data/validation/ids.bin")

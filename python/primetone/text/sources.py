@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import glob
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from primetone.config import nearest
 from primetone.errors import ConfigError, FileError, TextError
 from primetone.files import explained
 
@@ -144,7 +144,7 @@ def _file(path: str) -> Source:
         with explained(Path(path), "read"):
             status = os.stat(path)
     except FileError as error:
-        near = _near_names(path) if error.errno == errno.ENOENT else ""
+        near = _near_name(path) if error.errno == errno.ENOENT else ""
         raise FileError(f"{error}{near}", errno=error.errno, filename=path) from None
     layout: Literal["text", "jsonl"] = "jsonl" if suffix in _LINES_OF_JSON else "text"
     if not stat.S_ISREG(status.st_mode):
@@ -180,10 +180,10 @@ def _suffixes(path: str) -> tuple[str, str]:
     return suffix, ""
 
 
-def _near_names(path: str) -> str:
+def _near_name(path: str) -> str:
     try:
-        siblings: Iterator[str] = iter(os.listdir(os.path.dirname(path) or "."))
+        siblings = os.listdir(os.path.dirname(path) or ".")
     except OSError:
         return ""
-    near = difflib.get_close_matches(os.path.basename(path), list(siblings), n=1)
-    return f" (there is {near[0]})" if near else ""
+    near = nearest(os.path.basename(path), siblings)
+    return "" if near is None else f" (there is {near})"

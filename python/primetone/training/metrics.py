@@ -15,6 +15,9 @@ from typing import Any, final
 from primetone.errors import FileError, FormatError
 from primetone.files import write_atomically
 
+METRICS = "metrics.jsonl"
+"""The name of the record in a run."""
+
 
 @final
 class MetricsLog:
