@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import torch
 
 from primetone.cli import main
+from primetone.run.environment import changed_environment
 
 VERBS = ("learn", "encode", "decode", "train", "evaluate", "generate", "plot", "inspect", "demo")
 TINY = (
@@ -241,6 +243,13 @@ def test_resuming_goes_on_to_the_same_weights(call: Call, made: Path, tmp_path: 
 
 
 # Bad input
+
+
+def test_another_processor_is_noted(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = made / "run" / "environment.json"
+    assert "cpu" not in changed_environment(path)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "OLD")
+    assert "cpu was" in changed_environment(path)
 
 
 def test_texts_that_cannot_be_learned_from(call: Call, tmp_path: Path) -> None:

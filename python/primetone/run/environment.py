@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from primetone.files import read_json
+from primetone.training.runtime import has_bfloat16_units
 
-DECIDES_BITS = ("torch", "threads", "platform", "cuda")
+DECIDES_BITS = ("torch", "threads", "platform", "cpu", "cuda")
 
 
 def environment() -> dict[str, Any]:
@@ -29,6 +30,7 @@ def environment() -> dict[str, Any]:
         "byte_order": sys.byteorder,
         "processors": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "cpu": _cpu_abilities(),
         "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
 
@@ -41,3 +43,9 @@ def changed_environment(path: Path) -> str:
         for key in DECIDES_BITS
         if before.get(key) != now[key]
     )
+
+
+def _cpu_abilities() -> str:
+    """What of the processor decides which kernels torch runs, and whether they take bfloat16."""
+    vectors = torch.backends.cpu.get_cpu_capability()
+    return f"{vectors} with bfloat16" if has_bfloat16_units(torch.device("cpu")) else vectors
