@@ -15,7 +15,7 @@ The Unicode version of the split schemes.
 
 __version__: Final[str]
 """
-The version of the core; the package refuses another one.
+The version of the core, which is that of the package.
 """
 
 @final
