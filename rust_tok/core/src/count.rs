@@ -2,21 +2,19 @@
 //!
 //! Counts are a commutative monoid: however a corpus is cut and shared out, the sum is the same.
 
+mod counter;
+#[expect(unsafe_code, reason = "prefetching takes a pointer")]
+mod prefetch;
+mod table;
+
+pub use counter::Counter;
+
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
-use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
-use crate::parallel::share_out;
-use crate::split::Splitter;
-
-/// Texts are shared out in units of about this size.
-const UNIT_BYTES: usize = 256 << 10;
-
-/// How many pieces may pass between two looks at the interrupt flag.
-const PIECES_PER_CHECK: u32 = 1 << 14;
 
 /// A distinct piece and how often it occurs.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +29,7 @@ struct Entry {
 pub struct WordCounts {
     arena: Vec<u8>,
     entries: Vec<Entry>,
+    /// the numbers of the first so many entries: it is made when it is first needed
     by_bytes: HashTable<u32>,
     num_pieces: u64,
     num_bytes: u64,
@@ -40,7 +39,7 @@ fn hash(bytes: &[u8]) -> u64 {
     FixedState::default().hash_one(bytes)
 }
 
-fn overflow() -> Error {
+pub(crate) fn overflow() -> Error {
     Error::Argument("counts exceed 64 bits: weigh the documents less".to_owned())
 }
 
@@ -51,26 +50,51 @@ impl WordCounts {
     /// [`Error::Argument`] when a sum exceeds 64 bits; [`Error::Text`] for a word of 4 GiB.
     #[inline]
     pub fn add(&mut self, word: &[u8], times: u64) -> Result<()> {
+        self.index_all();
+        let hash_of = hash(word);
         let Self { arena, entries, by_bytes, .. } = self;
         let bytes_of = |entry: &Entry| &arena[entry.start..entry.start + entry.len as usize];
-        let hash_of = hash(word);
         let found = by_bytes.find(hash_of, |&at| bytes_of(&entries[at as usize]) == word);
         if let Some(&at) = found {
             let count = &mut entries[at as usize].count;
             *count = count.checked_add(times).ok_or_else(overflow)?;
+            self.add_totals(word, times)
         } else {
-            let number = u32::try_from(entries.len())
-                .map_err(|_| Error::Text("more than 2^32 distinct pieces".to_owned()))?;
-            let len = u32::try_from(word.len())
-                .map_err(|_| Error::Text("a piece of text of 4 GiB or more".to_owned()))?;
-            by_bytes.insert_unique(hash_of, number, |&at| hash(bytes_of(&entries[at as usize])));
-            entries.push(Entry { start: arena.len(), len, count: times });
-            arena.extend_from_slice(word);
+            self.push_new(word, times)?;
+            self.index_all();
+            Ok(())
         }
+    }
+
+    /// Add a word that is not there yet; it is not looked at where words are looked up.
+    fn push_new(&mut self, word: &[u8], times: u64) -> Result<()> {
+        if u32::try_from(self.entries.len()).is_err() {
+            return Err(Error::Text("more than 2^32 distinct pieces".to_owned()));
+        }
+        let len = u32::try_from(word.len())
+            .map_err(|_| Error::Text("a piece of text of 4 GiB or more".to_owned()))?;
+        self.entries.push(Entry { start: self.arena.len(), len, count: times });
+        self.arena.extend_from_slice(word);
+        self.add_totals(word, times)
+    }
+
+    fn add_totals(&mut self, word: &[u8], times: u64) -> Result<()> {
         self.num_pieces = self.num_pieces.checked_add(times).ok_or_else(overflow)?;
         let bytes = times.checked_mul(word.len() as u64).ok_or_else(overflow)?;
         self.num_bytes = self.num_bytes.checked_add(bytes).ok_or_else(overflow)?;
         Ok(())
+    }
+
+    /// Enter words that were pushed where words are looked up.
+    fn index_all(&mut self) {
+        let Self { arena, entries, by_bytes, .. } = self;
+        let hash_at = |at: u32| {
+            let entry = &entries[at as usize];
+            hash(&arena[entry.start..entry.start + entry.len as usize])
+        };
+        for at in by_bytes.len()..entries.len() {
+            by_bytes.insert_unique(hash_at(at as u32), at as u32, |&at| hash_at(at));
+        }
     }
 
     /// Add all of `other`.
@@ -106,62 +130,5 @@ impl WordCounts {
     /// How many bytes those pieces hold.
     pub fn num_bytes(&self) -> u64 {
         self.num_bytes
-    }
-}
-
-/// Counts the pieces of a stream of texts on several threads.
-#[derive(Debug)]
-pub struct Counter {
-    splitter: Splitter,
-    shards: Vec<WordCounts>,
-}
-
-impl Counter {
-    /// A counter with nothing counted.
-    pub fn new(splitter: Splitter, threads: usize) -> Self {
-        Self { splitter, shards: vec![WordCounts::default(); threads.max(1)] }
-    }
-
-    /// Count the pieces of `texts`; each text is split by itself.
-    ///
-    /// # Errors
-    /// As [`WordCounts::add`]; [`Error::Interrupted`]. After an error the counts are incomplete.
-    pub fn add(&mut self, texts: &[&[u8]], control: &Control) -> Result<()> {
-        let units: Vec<&[u8]> =
-            texts.iter().flat_map(|text| self.splitter.units(text, UNIT_BYTES)).collect();
-        let splitter = &self.splitter;
-        let shards = std::mem::take(&mut self.shards);
-        self.shards = share_out(shards, units.len(), |counts, number| {
-            let mut until_check = PIECES_PER_CHECK;
-            splitter.try_for_each_piece(units[number], |piece| {
-                until_check -= 1;
-                if until_check == 0 {
-                    control.check()?;
-                    until_check = PIECES_PER_CHECK;
-                }
-                counts.add(piece, 1)
-            })?;
-            control.advance(units[number].len() as u64);
-            control.check()
-        })?;
-        Ok(())
-    }
-
-    /// Say what is being counted, for progress reports; `total_bytes` is 0 where it is not known.
-    pub fn begin(control: &Control, total_bytes: u64) {
-        control.begin(Stage::Count, total_bytes);
-    }
-
-    /// The sum of all threads' counts.
-    ///
-    /// # Errors
-    /// As [`WordCounts::add`].
-    pub fn finish(self) -> Result<WordCounts> {
-        let mut shards = self.shards.into_iter();
-        let mut all = shards.next().unwrap_or_default();
-        for shard in shards {
-            all.merge(&shard)?;
-        }
-        Ok(all)
     }
 }

@@ -1,0 +1,413 @@
+//! One thread's counts: short words as the keys of a flat table, long ones in an arena.
+//!
+//! Nearly all pieces of a text are short and have been seen before, so that is the path to be quick:
+//! one load of 16 bytes, one multiplication, one comparison, one addition. Each word also keeps where
+//! it was first seen, which only a new word has to write.
+
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+
+use super::prefetch::prefetch;
+use super::{WordCounts, overflow};
+use crate::error::{Error, Result};
+use crate::parallel::share_out;
+
+/// The longest word that is a key by itself.
+const SHORT: usize = 15;
+
+/// Slots of an empty table, as a power of two.
+const FIRST_SLOTS: u32 = 12;
+
+/// So many slots are on their way at once.
+const BATCH: usize = 32;
+
+/// Sums are made in at most so many parts, as a power of two.
+const MOST_LOG_PARTS: u32 = 8;
+
+/// A word of 1 to 15 bytes: zeros after its end, its length in the last byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Key {
+    low: u64,
+    high: u64,
+}
+
+/// The bytes of a key that belong to a word of each length.
+static KEPT: [Key; SHORT + 1] = kept();
+
+const fn kept() -> [Key; SHORT + 1] {
+    let mut kept = [Key { low: 0, high: 0 }; SHORT + 1];
+    let mut len = 1;
+    while len <= SHORT {
+        let bits = u128::MAX >> (128 - 8 * len);
+        kept[len] = Key { low: bits as u64, high: (bits >> 64) as u64 };
+        len += 1;
+    }
+    kept
+}
+
+impl Key {
+    /// The key of the `len` bytes, 1 to 15, at `start`.
+    #[inline]
+    fn new(text: &[u8], start: usize, len: usize) -> Self {
+        let Some(bytes) = text[start..].first_chunk::<16>() else {
+            // too near the end of the text for a load of 16 bytes
+            let mut bytes = [0; 16];
+            bytes[..len].copy_from_slice(&text[start..start + len]);
+            return Self::of_chunk(bytes, len);
+        };
+        Self::of_chunk(*bytes, len)
+    }
+
+    #[inline]
+    fn of_chunk(bytes: [u8; 16], len: usize) -> Self {
+        let both = u128::from_le_bytes(bytes);
+        let kept = KEPT[len];
+        Self { low: both as u64 & kept.low, high: (both >> 64) as u64 & kept.high | (len as u64) << 56 }
+    }
+
+    fn len(self) -> usize {
+        (self.high >> 56) as usize
+    }
+
+    fn bytes(self) -> [u8; 16] {
+        (u128::from(self.high) << 64 | u128::from(self.low)).to_le_bytes()
+    }
+}
+
+/// Makes places in a table of keys; two numbers that nobody outside knows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seed([u64; 2]);
+
+impl Seed {
+    /// One that differs from run to run, so that no text can be written to fill one place. Results
+    /// do not depend on it.
+    pub(super) fn random() -> Self {
+        let random = std::hash::RandomState::new();
+        Self([0, 1].map(|number: u64| random.hash_one(number)))
+    }
+
+    #[inline]
+    fn hash(self, key: Key) -> u64 {
+        let product = u128::from(key.low ^ self.0[0]) * u128::from(key.high ^ self.0[1]);
+        product as u64 ^ (product >> 64) as u64
+    }
+
+    fn hash_long(self, word: &[u8]) -> u64 {
+        let mut hasher = FixedState::with_seed(self.0[0]).build_hasher();
+        hasher.write(word);
+        hasher.finish()
+    }
+}
+
+/// A place in the table; free where the key's length is 0.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(32))]
+struct Slot {
+    key: Key,
+    count: u64,
+    first: u64,
+}
+
+/// Counts of words of 1 to 15 bytes: open addressing, two slots a cache line.
+#[derive(Debug)]
+struct ShortWords {
+    seed: Seed,
+    slots: Vec<Slot>,
+    /// a hash shifted right by this is a place
+    shift: u32,
+    len: usize,
+}
+
+impl ShortWords {
+    fn new(seed: Seed, log_slots: u32) -> Self {
+        Self { seed, slots: vec![Slot::default(); 1 << log_slots], shift: 64 - log_slots, len: 0 }
+    }
+
+    /// Have the slots where `hash` belongs brought near.
+    #[inline]
+    fn prefetch(&self, hash: u64) {
+        prefetch(&self.slots[(hash >> self.shift) as usize]);
+    }
+
+    /// The slot that holds `key`, or the free one where it belongs.
+    #[inline]
+    fn slot(&mut self, key: Key, hash: u64) -> &mut Slot {
+        let last = self.slots.len() - 1;
+        let mut at = (hash >> self.shift) as usize;
+        while self.slots[at & last].key != key && self.slots[at & last].key.high != 0 {
+            at += 1;
+        }
+        &mut self.slots[at & last]
+    }
+
+    /// Count `times` occurrences, of which the first is no earlier than any that was counted.
+    #[inline]
+    fn add(&mut self, key: Key, hash: u64, times: u64, first: u64) -> Result<()> {
+        let slot = self.slot(key, hash);
+        if slot.key.high == 0 {
+            *slot = Slot { key, count: times, first };
+            self.note_new();
+        } else {
+            slot.count = slot.count.checked_add(times).ok_or_else(overflow)?;
+        }
+        Ok(())
+    }
+
+    /// Add what another table counted.
+    fn join(&mut self, other: &Slot) -> Result<()> {
+        let slot = self.slot(other.key, self.seed.hash(other.key));
+        if slot.key.high == 0 {
+            *slot = *other;
+            self.note_new();
+        } else {
+            slot.count = slot.count.checked_add(other.count).ok_or_else(overflow)?;
+            slot.first = slot.first.min(other.first);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn note_new(&mut self) {
+        self.len += 1;
+        if self.len > self.slots.len() / 4 * 3 {
+            self.grow();
+        }
+    }
+
+    /// The taken slots whose hashes lie in one of `1 << log_parts` equal ranges: they are neighbours,
+    /// but for those that others have pushed to the right.
+    fn part(&self, part: usize, log_parts: u32) -> impl Iterator<Item = &Slot> {
+        let (len, log_len) = (self.slots.len(), 64 - self.shift);
+        let begin = (part << log_len) >> log_parts;
+        let end = ((part + 1) << log_len) >> log_parts;
+        let belongs = move |slot: &&Slot| {
+            slot.key.high != 0 && u128::from(self.seed.hash(slot.key)) >> (64 - log_parts) == part as u128
+        };
+        let pushed = (end..end + len)
+            .map(move |at| &self.slots[at & (len - 1)])
+            .take_while(|slot| slot.key.high != 0);
+        let pushed = if log_parts == 0 { None } else { Some(pushed) };
+        self.slots[begin..end].iter().chain(pushed.into_iter().flatten()).filter(belongs)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        let mut larger = Self::new(self.seed, 64 - self.shift + 1);
+        let last = larger.slots.len() - 1;
+        // in the order of old places the new ones ascend too, wraps apart
+        for slot in self.slots.iter().filter(|slot| slot.key.high != 0) {
+            let mut at = (self.seed.hash(slot.key) >> larger.shift) as usize;
+            while larger.slots[at & last].key.high != 0 {
+                at += 1;
+            }
+            larger.slots[at & last] = *slot;
+        }
+        larger.len = self.len;
+        *self = larger;
+    }
+}
+
+/// A word of more than 15 bytes.
+#[derive(Debug)]
+struct LongWord {
+    start: usize,
+    len: usize,
+    hash: u64,
+    count: u64,
+    first: u64,
+}
+
+/// Counts of longer words: their bytes one after the other, and a table of their numbers.
+#[derive(Debug, Default)]
+struct LongWords {
+    arena: Vec<u8>,
+    words: Vec<LongWord>,
+    by_bytes: HashTable<u32>,
+}
+
+impl LongWords {
+    fn add(&mut self, word: &[u8], hash: u64, times: u64, first: u64) -> Result<()> {
+        let Self { arena, words, by_bytes } = self;
+        let is_it = |&number: &u32| {
+            let known = &words[number as usize];
+            known.hash == hash && arena[known.start..known.start + known.len] == *word
+        };
+        if let Some(&number) = by_bytes.find(hash, is_it) {
+            let count = &mut words[number as usize].count;
+            *count = count.checked_add(times).ok_or_else(overflow)?;
+            return Ok(());
+        }
+        let number = u32::try_from(words.len())
+            .map_err(|_| Error::Text("more than 2^32 distinct pieces".to_owned()))?;
+        by_bytes.insert_unique(hash, number, |&number| words[number as usize].hash);
+        words.push(LongWord { start: arena.len(), len: word.len(), hash, count: times, first });
+        arena.extend_from_slice(word);
+        Ok(())
+    }
+
+    /// The words whose hashes lie in one of `1 << log_parts` equal ranges.
+    fn part(&self, part: usize, log_parts: u32) -> impl Iterator<Item = &LongWord> {
+        let belongs = move |word: &&LongWord| u128::from(word.hash) >> (64 - log_parts) == part as u128;
+        self.words.iter().filter(belongs)
+    }
+}
+
+/// One thread's counts.
+#[derive(Debug)]
+pub(super) struct Table {
+    short: ShortWords,
+    long: LongWords,
+}
+
+impl Table {
+    pub(super) fn new(seed: Seed) -> Self {
+        Self { short: ShortWords::new(seed, FIRST_SLOTS), long: LongWords::default() }
+    }
+
+    /// Count the pieces of `text` that begin at `start` and at each of `ends` but the last, each
+    /// `times` times. `first` is where the text begins in the order of all texts.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when a sum exceeds 64 bits; [`Error::Text`] for too many long words.
+    pub(super) fn add_run(
+        &mut self,
+        text: &[u8],
+        mut start: usize,
+        ends: &[usize],
+        times: u64,
+        first: u64,
+    ) -> Result<()> {
+        let seed = self.short.seed;
+        let mut hashed = [(Key::default(), 0); BATCH];
+        for ends in ends.chunks(BATCH) {
+            let mut begin = start;
+            for (&end, hashed) in ends.iter().zip(&mut hashed) {
+                let len = end.wrapping_sub(begin);
+                *hashed = (Key::default(), 0);
+                if len <= SHORT {
+                    let key = Key::new(text, begin, len);
+                    *hashed = (key, seed.hash(key));
+                    self.short.prefetch(hashed.1);
+                }
+                begin = end;
+            }
+            for (&end, &(key, hash)) in ends.iter().zip(&hashed) {
+                let first = first.wrapping_add(start as u64);
+                if key.high == 0 {
+                    let word = &text[start..end];
+                    self.long.add(word, seed.hash_long(word), times, first)?;
+                } else {
+                    self.short.add(key, hash, times, first)?;
+                }
+                start = end;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many distinct words there are.
+    pub(super) fn len(&self) -> usize {
+        self.short.len + self.long.words.len()
+    }
+
+    /// Bytes of memory: what the table takes, or while it next grows would take, whichever is more.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let LongWords { arena, words, by_bytes } = &self.long;
+        let numbers = by_bytes.capacity() * (size_of::<u32>() + 1) * 8 / 7;
+        let slots = self.short.slots.len() * size_of::<Slot>();
+        let words = words.capacity() * size_of::<LongWord>();
+        3 * (slots + words + numbers + arena.capacity())
+    }
+}
+
+/// A word as it leaves the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word<'t> {
+    Short(Key),
+    Long(&'t [u8]),
+}
+
+/// A word, how often it occurs, and where it was first seen.
+#[derive(Debug, Clone, Copy)]
+struct Counted<'t> {
+    first: u64,
+    count: u64,
+    word: Word<'t>,
+}
+
+/// The sum of `tables`, in order of first occurrence, by as many threads as there are tables.
+///
+/// Each thread adds up those words of all tables whose hashes lie in its part of the range.
+///
+/// # Errors
+/// As [`WordCounts::add`].
+pub(super) fn sum(tables: &[Table]) -> Result<WordCounts> {
+    let log_parts = tables.len().next_power_of_two().ilog2().min(MOST_LOG_PARTS);
+    let workers = vec![Vec::new(); tables.len().max(1)];
+    let done = share_out(workers, 1 << log_parts, |done, part| {
+        done.push(sum_of_part(tables, part, log_parts)?);
+        Ok(())
+    })?;
+    let mut all: Vec<Counted> = done.into_iter().flatten().flatten().collect();
+    // a stable sort finds the sorted parts and merges them
+    all.sort_by_key(|counted| counted.first);
+    let mut sum = WordCounts::default();
+    for Counted { word, count, .. } in all {
+        match word {
+            Word::Short(key) => sum.push_new(&key.bytes()[..key.len()], count)?,
+            Word::Long(word) => sum.push_new(word, count)?,
+        }
+    }
+    Ok(sum)
+}
+
+/// The sum of the words whose hashes lie in a part of the range, in order of first occurrence.
+fn sum_of_part<'t>(tables: &'t [Table], part: usize, log_parts: u32) -> Result<Vec<Counted<'t>>> {
+    let mut words = Vec::new();
+    let short = |slot: &Slot| {
+        Counted { first: slot.first, count: slot.count, word: Word::Short(slot.key) }
+    };
+    let long = |table: &'t LongWords, word: &LongWord| {
+        let bytes = &table.arena[word.start..word.start + word.len];
+        Counted { first: word.first, count: word.count, word: Word::Long(bytes) }
+    };
+    if let [only] = tables {
+        words.extend(only.short.part(part, log_parts).map(short));
+        words.extend(only.long.part(part, log_parts).map(|word| long(&only.long, word)));
+    } else {
+        // the parts come in the order of their hashes, which must not be that of the sum's
+        let mut sum = ShortWords::new(Seed::random(), FIRST_SLOTS);
+        for slot in tables.iter().flat_map(|table| table.short.part(part, log_parts)) {
+            sum.join(slot)?;
+        }
+        words.extend(sum.part(0, 0).map(short));
+        let mut sum: HashTable<(u64, Counted)> = HashTable::new();
+        for table in tables.iter().map(|table| &table.long) {
+            for word in table.part(part, log_parts) {
+                join_long(&mut sum, word.hash, long(table, word))?;
+            }
+        }
+        words.extend(sum.into_iter().map(|(_, counted)| counted));
+    }
+    words.sort_unstable_by_key(|counted| counted.first);
+    Ok(words)
+}
+
+/// Add what another table counted.
+fn join_long<'t>(
+    sum: &mut HashTable<(u64, Counted<'t>)>,
+    hash: u64,
+    counted: Counted<'t>,
+) -> Result<()> {
+    let is_it = |(other, known): &(u64, Counted)| *other == hash && known.word == counted.word;
+    if let Some((_, known)) = sum.find_mut(hash, is_it) {
+        known.count = known.count.checked_add(counted.count).ok_or_else(overflow)?;
+        known.first = known.first.min(counted.first);
+    } else {
+        sum.insert_unique(hash, (hash, counted), |(hash, _)| *hash);
+    }
+    Ok(())
+}
