@@ -6,6 +6,8 @@ mod counter;
 #[expect(unsafe_code, reason = "prefetching takes a pointer")]
 mod prefetch;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use counter::Counter;
 

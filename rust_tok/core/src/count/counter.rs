@@ -94,6 +94,14 @@ impl Counter {
         self.workers.iter().map(|worker| worker.table.heap_bytes()).sum()
     }
 
+    /// What each thread counted, in order of first occurrence; together they are the sum.
+    ///
+    /// # Errors
+    /// As [`WordCounts::add`].
+    pub fn into_tables(self) -> Result<Vec<WordCounts>> {
+        self.workers.iter().map(|worker| sum(std::slice::from_ref(&worker.table))).collect()
+    }
+
     /// The sum of all threads' counts, in order of first occurrence: the same for any number of them.
     ///
     /// # Errors

@@ -64,7 +64,10 @@ impl Key {
     fn of_chunk(bytes: [u8; 16], len: usize) -> Self {
         let both = u128::from_le_bytes(bytes);
         let kept = KEPT[len];
-        Self { low: both as u64 & kept.low, high: (both >> 64) as u64 & kept.high | (len as u64) << 56 }
+        Self {
+            low: both as u64 & kept.low,
+            high: (both >> 64) as u64 & kept.high | (len as u64) << 56,
+        }
     }
 
     fn len(self) -> usize {
@@ -183,7 +186,8 @@ impl ShortWords {
         let begin = (part << log_len) >> log_parts;
         let end = ((part + 1) << log_len) >> log_parts;
         let belongs = move |slot: &&Slot| {
-            slot.key.high != 0 && u128::from(self.seed.hash(slot.key)) >> (64 - log_parts) == part as u128
+            slot.key.high != 0
+                && u128::from(self.seed.hash(slot.key)) >> (64 - log_parts) == part as u128
         };
         let pushed = (end..end + len)
             .map(move |at| &self.slots[at & (len - 1)])
@@ -250,7 +254,8 @@ impl LongWords {
 
     /// The words whose hashes lie in one of `1 << log_parts` equal ranges.
     fn part(&self, part: usize, log_parts: u32) -> impl Iterator<Item = &LongWord> {
-        let belongs = move |word: &&LongWord| u128::from(word.hash) >> (64 - log_parts) == part as u128;
+        let belongs =
+            move |word: &&LongWord| u128::from(word.hash) >> (64 - log_parts) == part as u128;
         self.words.iter().filter(belongs)
     }
 }
@@ -367,9 +372,8 @@ pub(super) fn sum(tables: &[Table]) -> Result<WordCounts> {
 /// The sum of the words whose hashes lie in a part of the range, in order of first occurrence.
 fn sum_of_part<'t>(tables: &'t [Table], part: usize, log_parts: u32) -> Result<Vec<Counted<'t>>> {
     let mut words = Vec::new();
-    let short = |slot: &Slot| {
-        Counted { first: slot.first, count: slot.count, word: Word::Short(slot.key) }
-    };
+    let short =
+        |slot: &Slot| Counted { first: slot.first, count: slot.count, word: Word::Short(slot.key) };
     let long = |table: &'t LongWords, word: &LongWord| {
         let bytes = &table.arena[word.start..word.start + word.len];
         Counted { first: word.first, count: word.count, word: Word::Long(bytes) }
