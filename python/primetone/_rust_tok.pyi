@@ -6,7 +6,7 @@ from _typeshed import Incomplete, SupportsGetItem
 from os import PathLike
 from typing import Any, Final, SupportsIndex, final
 
-__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Decompressor", "Tokenizer", "blake3_hex"]
+__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Decompressor", "Tokenizer", "blake3_hex", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
 
 UNICODE_VERSION: Final[str]
 """
@@ -71,6 +71,11 @@ class Tokenizer:
         """
         The ids of several texts, one after the other, and where each begins.
         """
+    @property
+    def end_of_word_id(self, /) -> int | None:
+        """
+        The id of the mark after a word, if there is one.
+        """
     def extend_bpe(self, /, texts: Any, *, vocab_size: SupportsIndex, options: Incomplete, threads: SupportsIndex, progress: Any | None) -> tuple[Tokenizer, dict]:
         """
         This tokenizer with more merges, learnt from an iterable of texts: (tokenizer, report).
@@ -79,21 +84,6 @@ class Tokenizer:
     def fingerprint(self, /) -> str:
         """
         32 hexadecimal digits that name the content.
-        """
-    @staticmethod
-    def from_gpt2(vocab_json: bytes, merges_txt: bytes, *, split: str | None, pattern: str | None, specials: SupportsGetItem[int, tuple[str, SupportsIndex]]) -> Tokenizer:
-        """
-        Read a `vocab.json` and a `merges.txt`.
-        """
-    @staticmethod
-    def from_tiktoken(data: bytes, *, split: str | None, pattern: str | None, specials: SupportsGetItem[int, tuple[str, SupportsIndex]]) -> Tokenizer:
-        """
-        Read `.tiktoken` rank lines.
-        """
-    @staticmethod
-    def from_tokenizer_json(data: bytes) -> Tokenizer:
-        """
-        Read a `tokenizer.json`.
         """
     def id_of(self, /, token: bytes) -> int | None:
         """
@@ -114,6 +104,15 @@ class Tokenizer:
         """
         A word tokenizer of the most frequent pieces of an iterable of texts: (tokenizer, report).
         """
+    @property
+    def lowercase(self, /) -> bool:
+        """
+        Whether words are lower-cased.
+        """
+    def merge_counts(self, /) -> Incomplete | None:
+        """
+        How often the pair of each merge occurred when it was learnt, if that is known.
+        """
     def merges(self, /) -> list[tuple[int, int, int]]:
         """
         (left, right, id) of every merge, in order.
@@ -132,6 +131,11 @@ class Tokenizer:
         """
         The pieces of a text.
         """
+    def renumbered(self, /) -> tuple[Tokenizer, list[int | None]]:
+        """
+        The same tokens and merges under new ids, in the order that lists of ranks need, and the new id
+        of each old one (None for a hole).
+        """
     @property
     def specials(self, /) -> list[tuple[str, int]]:
         """
@@ -142,18 +146,6 @@ class Tokenizer:
         """
         The name of the split scheme, "custom", or None for a character tokenizer.
         """
-    def to_gpt2(self, /) -> tuple[bytes, bytes]:
-        """
-        The `vocab.json` and `merges.txt` of this tokenizer.
-        """
-    def to_tiktoken(self, /) -> bytes:
-        """
-        The `.tiktoken` lines of this tokenizer.
-        """
-    def to_tokenizer_json(self, /) -> bytes:
-        """
-        The `tokenizer.json` of this tokenizer.
-        """
     def token(self, /, id: SupportsIndex) -> bytes:
         """
         The bytes of one token; the name of a special.
@@ -161,6 +153,11 @@ class Tokenizer:
     def token_lengths(self, /) -> Incomplete:
         """
         How many bytes of text each id stands for; 0 for specials and holes.
+        """
+    @property
+    def units(self, /) -> str:
+        """
+        "bytes" or "characters".
         """
     @property
     def unknown_id(self, /) -> int | None:
@@ -172,8 +169,67 @@ class Tokenizer:
         """
         One more than the largest id.
         """
+    def with_merge_counts(self, /, counts: Incomplete) -> Tokenizer:
+        """
+        The same tokenizer with these counts of its merges.
+        """
 
 def blake3_hex(data: bytes) -> str:
     """
     The BLAKE3 hash of some bytes, as 64 hexadecimal digits.
+    """
+
+def read_character_merges(vocab_txt: bytes, merges_txt: bytes, *, lowercase: bool, unknown: str | None) -> Tokenizer:
+    """
+    Read the two plain lists of a subword learner: words of characters.
+    """
+
+def read_gpt2(vocab_json: bytes, merges_txt: bytes, *, split: str | None, pattern: str | None, specials: SupportsGetItem[int, tuple[str, SupportsIndex]]) -> Tokenizer:
+    """
+    Read a `vocab.json` and a `merges.txt`.
+    """
+
+def read_merges(data: bytes) -> tuple[Tokenizer, str]:
+    """
+    Read a merges file: (tokenizer, the Unicode version that it was written with).
+    """
+
+def read_tekken(data: bytes) -> Tokenizer:
+    """
+    Read a `tekken.json`.
+    """
+
+def read_tiktoken(data: bytes, *, split: str | None, pattern: str | None, specials: SupportsGetItem[int, tuple[str, SupportsIndex]]) -> Tokenizer:
+    """
+    Read `.tiktoken` rank lines.
+    """
+
+def read_tokenizer_json(data: bytes) -> Tokenizer:
+    """
+    Read a `tokenizer.json`.
+    """
+
+def write_gpt2(tokenizer: Tokenizer) -> tuple[bytes, bytes]:
+    """
+    The `vocab.json` and `merges.txt` of a tokenizer.
+    """
+
+def write_merges(tokenizer: Tokenizer) -> bytes:
+    """
+    The merges file of a tokenizer.
+    """
+
+def write_tekken(tokenizer: Tokenizer) -> bytes:
+    """
+    The `tekken.json` of a tokenizer.
+    """
+
+def write_tiktoken(tokenizer: Tokenizer) -> bytes:
+    """
+    The `.tiktoken` lines of a tokenizer.
+    """
+
+def write_tokenizer_json(tokenizer: Tokenizer) -> bytes:
+    """
+    The `tokenizer.json` of a tokenizer.
     """

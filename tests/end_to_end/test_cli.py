@@ -22,7 +22,18 @@ import torch
 from primetone.cli import main
 from primetone.run.environment import changed_environment
 
-VERBS = ("learn", "encode", "decode", "train", "evaluate", "generate", "plot", "inspect", "demo")
+VERBS = (
+    "learn",
+    "convert",
+    "encode",
+    "decode",
+    "train",
+    "evaluate",
+    "generate",
+    "plot",
+    "inspect",
+    "demo",
+)
 TINY = (
     "model.layers=1",
     "model.heads=2",

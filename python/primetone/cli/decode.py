@@ -29,9 +29,13 @@ def decode(tokenizer: Path, /) -> None:
     from primetone.text.tokenizer import Tokenizer
 
     loaded = Tokenizer.load(tokenizer)
+    separator = b""
     for ids in read_ids(sys.stdin):
-        sys.stdout.buffer.write(loaded.decode_bytes(ids))
+        sys.stdout.buffer.write(separator + loaded.decode_bytes(ids))
         sys.stdout.buffer.flush()
+        if loaded.end_of_word_id is not None and ids:
+            # decoding leaves out the space after the last word; more words may follow it
+            separator = b" " if loaded[ids[-1]].endswith(b" ") else b""
 
 
 def read_ids(source: TextIO) -> Iterator[list[int]]:

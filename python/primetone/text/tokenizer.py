@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from primetone import _rust_tok
-from primetone.errors import ConfigError, UnknownTokenError
+from primetone.errors import UnknownTokenError
+from primetone.text.arguments import Text, allowed, checked, checked_size, id_array, num_threads
 from primetone.text.learn_options import Duplicates, MaxTokenRule, Tie, learn_options
-from primetone.text.tokenizer_files import read_core, write_core
+from primetone.text.stream_decoder import StreamDecoder
+from primetone.text.tokenizer_files import TokenizerFormat, read_core, write_core
 
 __all__ = ["END_OF_TEXT", "StreamDecoder", "TokenBatch", "Tokenizer"]
 
 END_OF_TEXT = "<|endoftext|>"
-MOST_THREADS = 1024
-"""Each thread counts into tables of its own: a number mistyped must not take all memory."""
 
 CHARACTER_SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
 
@@ -29,7 +28,6 @@ _EOS_NAMES = (END_OF_TEXT, "<eos>", "</s>")
 _BOS_NAMES = ("<bos>", "<s>", "<|startoftext|>")
 _PAD_NAMES = ("<pad>", "<|pad|>")
 
-Text = str | bytes
 # inside the class, `bytes` is a method
 _Bytes = bytes
 Ids = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
@@ -110,13 +108,13 @@ class Tokenizer:
             PatternError: unknown split or unusable pattern.
         """
         core, report = _rust_tok.Tokenizer.learn_bpe(
-            _checked(texts),
-            vocab_size=_checked_size(vocab_size),
+            checked(texts),
+            vocab_size=checked_size(vocab_size),
             split=split,
             pattern=pattern,
             specials=list(specials),
             options=learn_options(tie, min_count, max_token_bytes, max_token_rule, duplicates),
-            threads=_num_threads(threads),
+            threads=num_threads(threads),
             progress=progress,
         )
         return cls(core, report)
@@ -143,10 +141,10 @@ class Tokenizer:
             ConfigError: this is not a bpe or byte tokenizer, or is larger than ``vocab_size``.
         """
         core, report = self._core.extend_bpe(
-            _checked(texts),
-            vocab_size=_checked_size(vocab_size),
+            checked(texts),
+            vocab_size=checked_size(vocab_size),
             options=learn_options(tie, min_count, max_token_bytes, max_token_rule, duplicates),
-            threads=_num_threads(threads),
+            threads=num_threads(threads),
             progress=progress,
         )
         return Tokenizer(core, report)
@@ -168,12 +166,12 @@ class Tokenizer:
         Arguments and errors are those of `learn`, with the same names.
         """
         core, report = _rust_tok.Tokenizer.learn_words(
-            _checked(texts),
-            vocab_size=_checked_size(vocab_size),
+            checked(texts),
+            vocab_size=checked_size(vocab_size),
             split=split,
             pattern=pattern,
             specials=list(specials),
-            threads=_num_threads(threads),
+            threads=num_threads(threads),
             progress=progress,
         )
         return cls(core, report)
@@ -202,7 +200,7 @@ class Tokenizer:
             VocabularyError: ``unknown`` is no special token.
         """
         alphabet: set[str] = set()
-        for text in _checked(texts):
+        for text in checked(texts):
             alphabet.update(text if isinstance(text, str) else text.decode())
         core = _rust_tok.Tokenizer.characters(
             "".join(sorted(alphabet)),
@@ -216,34 +214,66 @@ class Tokenizer:
         cls,
         path: str | os.PathLike[str],
         *,
+        format: TokenizerFormat | None = None,
         split: str | None = None,
         pattern: str | None = None,
         specials: Mapping[str, int] | None = None,
+        lowercase: bool | None = None,
+        unknown: str | None = None,
     ) -> Tokenizer:
-        """Load ``tokenizer.json``, ``*.tiktoken``, ``vocab.json`` + ``merges.txt``, or a folder.
+        """Load a tokenizer file, or the ``tokenizer.json`` in a folder.
 
-        ``split`` (or ``pattern``) and ``specials`` are for the files that do not say them: a
-        ``.tiktoken`` file and ``merges.txt`` (whose split is gpt2 unless told). A file saved by
-        `save` has a ``.meta.json`` beside it that does.
+        ``*.json`` is Hugging Face's format, ``*tekken*.json`` Mistral's, ``*.tiktoken`` OpenAI's,
+        ``merges.txt`` goes with the ``vocab.json`` beside it (bytes, as GPT-2) or the ``vocab.txt``
+        (words of characters), ``*.merges`` is primetone's own.
+
+        Args:
+            format: "json", "tiktoken", "gpt2", "tekken" or "merges"; None to go by the name.
+            split, pattern, specials: for the files that do not say them: a ``.tiktoken`` file, and
+                ``merges.txt`` with ``vocab.json`` (whose split is gpt2 unless told). A file saved
+                by `save` has a ``.meta.json`` beside it that does.
+            lowercase, unknown: for ``merges.txt`` with ``vocab.txt``: whether words are
+                lower-cased, and the entry for characters outside the alphabet (None: errors).
 
         Raises:
             FileError: the file cannot be read.
             FormatError: it is damaged, or asks for something that is not supported.
-            ConfigError: ``split`` or ``specials`` are missing, or given where the file says them.
+            ConfigError: something is missing that the file does not say, or given where it does.
         """
-        return cls(read_core(Path(path), split=split, pattern=pattern, specials=specials))
+        core = read_core(
+            Path(path),
+            format=format,
+            split=split,
+            pattern=pattern,
+            specials=specials,
+            lowercase=lowercase,
+            unknown=unknown,
+        )
+        return cls(core)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Save as the name says: ``*.json``, ``*.tiktoken``, ``merges.txt`` with ``vocab.json``.
+    def save(self, path: str | os.PathLike[str], *, format: TokenizerFormat | None = None) -> None:
+        """Save in a format, by default the one that the name means, as in `load`.
 
         A file is replaced whole or not at all. Formats that cannot hold the split and the specials
-        get a ``.meta.json`` beside them.
+        get a ``.meta.json`` beside them. Loading gives a tokenizer of the same fingerprint.
 
         Raises:
-            VocabularyError: that format cannot hold this tokenizer.
+            VocabularyError: that format cannot hold this tokenizer; the message names the token.
             FileError: the file cannot be written; an old one is untouched.
         """
-        write_core(self._core, Path(path))
+        write_core(self._core, Path(path), format)
+
+    def renumbered(self) -> tuple[Tokenizer, list[int | None]]:
+        """The same tokens under the ids that lists of ranks need, and the new id of each old one.
+
+        First the specials, then the 256 bytes in order, then the tokens in merge order; None stands
+        for an id without a token. Ids encoded before mean other tokens now.
+
+        Raises:
+            VocabularyError: not a byte-level tokenizer.
+        """
+        core, new_ids = self._core.renumbered()
+        return Tokenizer(core, self._learn_report), new_ids
 
     # ---- what it is ----
 
@@ -251,6 +281,21 @@ class Tokenizer:
     def kind(self) -> Literal["bpe", "byte", "char", "word"]:
         """What ids stand for."""
         return self._core.kind  # type: ignore[return-value]  # the core has no fifth kind
+
+    @property
+    def units(self) -> Literal["bytes", "characters"]:
+        """What tokens are made of."""
+        return self._core.units  # type: ignore[return-value]  # the core has no third
+
+    @property
+    def lowercase(self) -> bool:
+        """Whether text is lower-cased; only words of characters can be."""
+        return self._core.lowercase
+
+    @property
+    def end_of_word_id(self) -> int | None:
+        """The token that stands for the white space after a word, for words of characters."""
+        return self._core.end_of_word_id
 
     @property
     def vocab_size(self) -> int:
@@ -272,7 +317,7 @@ class Tokenizer:
 
     @property
     def split(self) -> str | None:
-        """The name of the split scheme, "custom", or None for characters."""
+        """The name of the split scheme, "custom", or None for characters and words of them."""
         return self._core.split
 
     @property
@@ -284,6 +329,14 @@ class Tokenizer:
     def merges(self) -> list[tuple[int, int, int]]:
         """(left, right, new id) of every merge, in the order they apply."""
         return self._core.merges()
+
+    @property
+    def merge_counts(self) -> npt.NDArray[np.uint64] | None:
+        """How often the pair of each merge occurred when it was learnt; None if that is not known.
+
+        Not part of the fingerprint. Of the files only ``*.merges`` keep them.
+        """
+        return self._core.merge_counts()
 
     @property
     def specials(self) -> dict[str, int]:
@@ -356,7 +409,8 @@ class Tokenizer:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self._core.to_tokenizer_json(), self._learn_report)
+        data = _rust_tok.write_tokenizer_json(self._core)
+        return _restore, (data, self._learn_report, self.merge_counts)
 
     # ---- text to ids ----
 
@@ -370,7 +424,7 @@ class Tokenizer:
             UnknownTokenError: a character outside the alphabet, or an unknown special name.
             UnicodeEncodeError: a lone surrogate; encode it yourself with the errors= you want.
         """
-        return self._core.encode(text, allowed_special=_allowed(allowed_special))
+        return self._core.encode(text, allowed_special=allowed(allowed_special))
 
     def encode_batch(
         self,
@@ -384,9 +438,9 @@ class Tokenizer:
         Errors are those of `encode`.
         """
         ids, offsets = self._core.encode_batch(
-            list(_checked(texts)),
-            allowed_special=_allowed(allowed_special),
-            threads=_num_threads(threads),
+            list(checked(texts)),
+            allowed_special=allowed(allowed_special),
+            threads=num_threads(threads),
         )
         return TokenBatch(ids, offsets)
 
@@ -402,7 +456,7 @@ class Tokenizer:
         Raises:
             UnknownTokenError: an id that the vocabulary does not hold, with its position.
         """
-        array = _id_array(ids)
+        array = id_array(ids)
         if skip_specials and self.specials:
             array = array[~np.isin(array, list(self.specials.values()))]
         return self._core.decode_bytes(array)
@@ -410,7 +464,10 @@ class Tokenizer:
     def decode(
         self, ids: npt.ArrayLike, *, errors: str = "replace", skip_specials: bool = False
     ) -> str:
-        """The text that ids spell; ``errors`` is for ids that end inside a character."""
+        """The text that ids spell; ``errors`` is for ids that end inside a character.
+
+        Words of characters come back with one space between them.
+        """
         return self.decode_bytes(ids, skip_specials=skip_specials).decode("utf-8", errors)
 
     def stream_decoder(self, *, skip_specials: bool = True) -> StreamDecoder:
@@ -418,71 +475,12 @@ class Tokenizer:
         return StreamDecoder(self, skip_specials=skip_specials)
 
 
-@final
-class StreamDecoder:
-    """Text from ids that come one by one, never half a character."""
-
-    def __init__(self, tokenizer: Tokenizer, *, skip_specials: bool) -> None:
-        self._tokenizer = tokenizer
-        self._skipped = frozenset(tokenizer.specials.values()) if skip_specials else frozenset()
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def push(self, token_id: int) -> str:
-        """The characters that this id completes; often none, when it ends inside one."""
-        if token_id in self._skipped:
-            return ""
-        return self._decoder.decode(self._tokenizer[token_id])
-
-    def finish(self) -> str:
-        """What is left: U+FFFD if the ids ended inside a character, else nothing."""
-        return self._decoder.decode(b"", final=True)
-
-
-def _restore(data: bytes, learn_report: Mapping[str, Any] | None) -> Tokenizer:
-    return Tokenizer(_rust_tok.Tokenizer.from_tokenizer_json(data), learn_report)
-
-
-def _checked(texts: Iterable[Text]) -> Iterable[Text]:
-    if isinstance(texts, str | bytes):
-        raise ConfigError(
-            f"expected an iterable of texts, found one {type(texts).__name__}; put it in a list"
-        )
-    return texts
-
-
-def _checked_size(vocab_size: int) -> int:
-    if not 0 <= vocab_size < 1 << 32:
-        raise ConfigError(f"vocab_size must be between 256 and 16777216; found {vocab_size}")
-    return vocab_size
-
-
-def _num_threads(threads: int | None) -> int:
-    if threads is None:
-        affinity = getattr(os, "sched_getaffinity", None)
-        found = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-        return min(found, MOST_THREADS)
-    if not 1 <= threads <= MOST_THREADS:
-        raise ConfigError(
-            f"threads must be between 1 and {MOST_THREADS}, or None for all cores; found {threads}"
-        )
-    return threads
-
-
-def _allowed(allowed_special: Collection[str] | Literal["all"]) -> str | list[str]:
-    return allowed_special if isinstance(allowed_special, str) else list(allowed_special)
-
-
-def _id_array(ids: npt.ArrayLike) -> npt.NDArray[np.uint32]:
-    array = np.asarray(ids)
-    if array.size == 0:
-        return np.zeros(0, dtype=np.uint32)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise ConfigError(
-            f"ids must be a flat sequence of integers; found shape {array.shape} of {array.dtype}"
-        )
-    smallest, largest = int(array.min()), int(array.max())
-    if smallest < 0 or largest >= 1 << 32:
-        wrong = smallest if smallest < 0 else largest
-        position = int(np.flatnonzero(array == wrong)[0])
-        raise UnknownTokenError(f"id {wrong} at position {position} is not in any vocabulary")
-    return np.ascontiguousarray(array, dtype=np.uint32)
+def _restore(
+    data: bytes,
+    learn_report: Mapping[str, Any] | None,
+    merge_counts: npt.NDArray[np.uint64] | None,
+) -> Tokenizer:
+    core = _rust_tok.read_tokenizer_json(data)
+    if merge_counts is not None:
+        core = core.with_merge_counts(merge_counts)
+    return Tokenizer(core, learn_report)

@@ -1,84 +1,151 @@
-"""Tokenizer files: tokenizer.json, .tiktoken, vocab.json with merges.txt, and side files."""
+"""Tokenizer files: which format a name means, what stands beside it, errors that name the file."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from primetone import _rust_tok
 from primetone.errors import ConfigError, FormatError, VocabularyError
 from primetone.files import explained, json_bytes, read_json, write_atomically
 
+TokenizerFormat = Literal["json", "tiktoken", "gpt2", "tekken", "merges"]
+"""tokenizer.json; .tiktoken; vocab.json with merges.txt; tekken.json; our .merges."""
+
+FORMATS: tuple[TokenizerFormat, ...] = get_args(TokenizerFormat)
+
 _META_FORMAT, _META_VERSION = "primetone tokenizer meta", 1
-_NO_SPLIT = (
-    "does not say how to split text; give split= (gpt2, gpt4, o200k, llama3, qwen2, tekken, none) "
-    "or pattern="
-)
+_NAMES = "tokenizer.json, *.tiktoken, merges.txt with vocab.json, tekken.json or *.merges"
+
+
+def format_of(path: Path) -> TokenizerFormat | None:
+    """The format that a file name means, if it means one."""
+    if path.suffix == ".tiktoken":
+        return "tiktoken"
+    if path.suffix == ".merges":
+        return "merges"
+    if path.name.endswith(("merges.txt", "vocab.json", "vocab.txt")):
+        return "gpt2"
+    if path.suffix == ".json":
+        return "tekken" if "tekken" in path.name else "json"
+    return None
 
 
 def read_core(
     path: Path,
     *,
+    format: TokenizerFormat | None,
     split: str | None,
     pattern: str | None,
     specials: Mapping[str, int] | None,
+    lowercase: bool | None,
+    unknown: str | None,
 ) -> _rust_tok.Tokenizer:
     """The tokenizer of a file, or of the ``tokenizer.json`` in a folder; see ``Tokenizer.load``."""
     if path.is_dir():
         path = path / "tokenizer.json"
     given = {"split": split, "pattern": pattern, "specials": specials}
-    if path.suffix == ".tiktoken":
-        data, said = _read(path), _what_is_said(path, given)
+    of_words = {"lowercase": lowercase, "unknown": unknown}
+    chosen = _checked(format) or format_of(path)
+    if chosen == "tiktoken":
+        _refuse(path, "a .tiktoken file, whose tokens are bytes", of_words)
+        said = _what_is_said(path, given)
         if said["split"] is None and said["pattern"] is None:
-            raise ConfigError(f"{path}: a .tiktoken file {_NO_SPLIT}")
-        with _naming(path):
-            return _rust_tok.Tokenizer.from_tiktoken(data, **said)
-    if path.name.endswith(("merges.txt", "vocab.json")):
-        vocab, merges = _gpt2_pair(path)
-        said = _what_is_said(merges, given)
-        if said["split"] is None and said["pattern"] is None:
-            said["split"] = "gpt2"
-        with _naming(merges):
-            return _rust_tok.Tokenizer.from_gpt2(_read(vocab), _read(merges), **said)
-    if path.suffix == ".json":
+            raise ConfigError(
+                f"{path}: a .tiktoken file does not say how to split text; give split= (gpt2, "
+                "gpt4, o200k, llama3, qwen2, tekken, none) or pattern="
+            )
         data = _read(path)
-        for name, value in given.items():
-            if value is not None:
-                raise ConfigError(
-                    f"{path}: {name}= is not for tokenizer.json, which says it itself"
-                )
         with _naming(path):
-            return _rust_tok.Tokenizer.from_tokenizer_json(data)
-    raise FormatError(
-        f"{path}: expected tokenizer.json, *.tiktoken, vocab.json with merges.txt, or a folder "
-        "with a tokenizer.json"
-    )
+            return _rust_tok.read_tiktoken(data, **said)
+    if chosen == "gpt2":
+        return _read_two_files(path, given, of_words)
+    if chosen is None:
+        raise FormatError(f"{path}: expected {_NAMES}, or a folder with a tokenizer.json")
+    _refuse(path, f"{path.name}, which says it itself", {**given, **of_words})
+    data = _read(path)
+    with _naming(path):
+        if chosen == "tekken":
+            return _rust_tok.read_tekken(data)
+        if chosen == "merges":
+            core, unicode_version = _rust_tok.read_merges(data)
+            _warn_of_unicode(path, unicode_version)
+            return core
+        return _rust_tok.read_tokenizer_json(data)
 
 
-def write_core(core: _rust_tok.Tokenizer, path: Path) -> None:
-    """Write the format that the name of ``path`` asks for; see ``Tokenizer.save``."""
-    if path.suffix == ".tiktoken":
-        data = core.to_tiktoken()
-        write_atomically(_meta_path(path), _meta(core))
-    elif path.name.endswith("merges.txt"):
-        vocab, data = core.to_gpt2()
-        write_atomically(_gpt2_pair(path)[0], vocab)
-        write_atomically(_meta_path(path), _meta(core))
-    elif path.suffix == ".json" and not path.name.endswith("vocab.json"):
-        data = core.to_tokenizer_json()
+def _read_two_files(
+    path: Path, given: Mapping[str, Any], of_words: Mapping[str, Any]
+) -> _rust_tok.Tokenizer:
+    """``merges.txt`` with ``vocab.json`` (bytes), or with ``vocab.txt`` (words of characters)."""
+    stem = path.name
+    for ending in ("merges.txt", "vocab.json", "vocab.txt"):
+        stem = stem.removesuffix(ending)
+    merges = path.with_name(stem + "merges.txt")
+    listed, spelled = path.with_name(stem + "vocab.txt"), path.with_name(stem + "vocab.json")
+    if listed.exists() and not spelled.exists():
+        _refuse(merges, "merges of characters, which split at white space", given)
+        if of_words["lowercase"] is None:
+            raise ConfigError(
+                f"{merges}: merges of characters with a {listed.name} do not say whether words "
+                "are lower-cased; give lowercase=True or lowercase=False"
+            )
+        with _naming(merges):
+            return _rust_tok.read_character_merges(_read(listed), _read(merges), **of_words)
+    _refuse(merges, f"merges of bytes, as {spelled.name} lists them", of_words)
+    said = _what_is_said(merges, given)
+    if said["split"] is None and said["pattern"] is None:
+        said["split"] = "gpt2"
+    with _naming(merges):
+        return _rust_tok.read_gpt2(_read(spelled), _read(merges), **said)
+
+
+def write_core(core: _rust_tok.Tokenizer, path: Path, format: TokenizerFormat | None) -> list[Path]:
+    """Write a format, by default the one that the name of ``path`` means: the files written.
+
+    See ``Tokenizer.save``.
+    """
+    chosen = _checked(format) or format_of(path)
+    files: dict[Path, bytes] = {}
+    if chosen == "gpt2":
+        if not path.name.endswith("merges.txt"):
+            raise ConfigError(
+                f"{path}: expected a name that ends in merges.txt; the vocabulary goes into "
+                "vocab.json beside it"
+            )
+        vocab, merges = _rust_tok.write_gpt2(core)
+        files[path.with_name(path.name.removesuffix("merges.txt") + "vocab.json")] = vocab
+        files[_meta_path(path)] = _meta(core)
+        files[path] = merges
+    elif chosen == "tiktoken":
+        data = _rust_tok.write_tiktoken(core)
+        files = {_meta_path(path): _meta(core), path: data}
+    elif chosen == "tekken":
+        files[path] = _rust_tok.write_tekken(core)
+    elif chosen == "merges":
+        files[path] = _rust_tok.write_merges(core)
+    elif chosen == "json":
+        files[path] = _rust_tok.write_tokenizer_json(core)
     else:
-        raise ConfigError(
-            f"{path}: expected a name that ends in .json, .tiktoken or merges.txt, which says the "
-            "format to write"
-        )
-    write_atomically(path, data)
+        raise ConfigError(f"{path}: expected a name that says the format to write: {_NAMES}")
+    for file, data in files.items():
+        write_atomically(file, data)
+    return list(files)
 
 
-def _gpt2_pair(path: Path) -> tuple[Path, Path]:
-    stem = path.name.removesuffix("merges.txt").removesuffix("vocab.json")
-    return path.with_name(stem + "vocab.json"), path.with_name(stem + "merges.txt")
+def _checked(format: TokenizerFormat | None) -> TokenizerFormat | None:
+    if format is not None and format not in FORMATS:
+        raise ConfigError(f"format must be one of {', '.join(FORMATS)}; found {format!r}")
+    return format
+
+
+def _refuse(path: Path, what: str, given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise ConfigError(f"{path}: {name}= is not for {what}")
 
 
 def _read(path: Path) -> bytes:
@@ -120,6 +187,7 @@ def _what_is_said(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
         stored = _read_meta(_meta_path(path))
         if said["split"] is None and said["pattern"] is None:
             said.update(split=stored["split"], pattern=stored["pattern"])
+            _warn_of_unicode(_meta_path(path), stored.get("unicode_version"))
         if said["specials"] is None:
             said["specials"] = stored["specials"]
     said["specials"] = list((said["specials"] or {}).items())
@@ -148,3 +216,13 @@ def _read_meta(path: Path) -> dict[str, Any]:
             "with ids; save the tokenizer again, or remove the file and say them when loading"
         )
     return {"split": None, "pattern": None, **meta}
+
+
+def _warn_of_unicode(path: Path, version: str | None) -> None:
+    """Letters, numbers and spaces are what the Unicode version of the build says."""
+    if version != _rust_tok.UNICODE_VERSION:
+        warnings.warn(
+            f"{path}: written with Unicode {version}, read with {_rust_tok.UNICODE_VERSION}: texts "
+            "with characters that are new in one of them may split differently",
+            stacklevel=5,
+        )

@@ -1,51 +1,30 @@
-//! The facade: one tokenizer, four kinds of model behind it.
+//! The facade: one tokenizer, whatever model is behind it.
 
+mod identity;
+mod kinds;
 mod learning;
+mod renumber;
 
+pub use kinds::{Kind, Units, WordUnits};
 pub use learning::LearnReport;
 
-use std::borrow::Cow;
-
 use crate::control::Control;
-use crate::digest::Digest;
-use crate::encode::{Allowed, Batch, Bpe, Characters, Merge, Scratch, Specials, encode_batch};
+use crate::encode::{
+    Allowed, Batch, Bpe, Characters, MARK, Merge, Scratch, Specials, Words, encode_batch,
+    word_units,
+};
 use crate::error::{Error, Result};
-use crate::format::ranks;
 use crate::split::{Scheme, Splitter, UNICODE_VERSION};
 use crate::vocab::{Token, Vocab, quote};
 
 /// Text is encoded in runs of about this many bytes between two looks at the interrupt flag.
 const BYTES_PER_CHECK: usize = 64 << 10;
 
-/// What a tokenizer's ids stand for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Byte-level BPE.
-    Bpe,
-    /// Single bytes.
-    Byte,
-    /// Characters of a frozen alphabet.
-    Char,
-    /// Whole pieces, and single bytes for the pieces outside the vocabulary.
-    Word,
-}
-
-impl Kind {
-    /// The name in files and messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Bpe => "bpe",
-            Self::Byte => "byte",
-            Self::Char => "char",
-            Self::Word => "word",
-        }
-    }
-}
-
 #[derive(Debug, Clone)]
 enum Model {
     Bytes { splitter: Splitter, bpe: Box<Bpe> },
     Characters(Box<Characters>),
+    Words(Box<Words>),
 }
 
 /// Text to ids and back. Immutable.
@@ -130,11 +109,25 @@ impl Tokenizer {
         Self::new(vocab, Model::Characters(Box::new(characters)))
     }
 
+    /// A tokenizer of words of characters: BPE from characters, with a mark, whose token is one space,
+    /// after every word. Words are what stands between white space, which is not kept.
+    ///
+    /// # Errors
+    /// [`Error::Vocabulary`] when there is no mark, or tokens and merges do not fit together.
+    pub fn from_words(vocab: Vocab, merges: Vec<Merge>, units: WordUnits) -> Result<Self> {
+        let WordUnits { lowercase, unknown } = units;
+        if let Some(id) = unknown.filter(|&id| vocab.token(id).is_none()) {
+            return Err(Error::Vocabulary(format!("the unknown token, id {id}, is not a token")));
+        }
+        let words = Box::new(Words::new(&vocab, merges, lowercase, unknown)?);
+        Self::new(vocab, Model::Words(words))
+    }
+
     fn new(vocab: Vocab, model: Model) -> Result<Self> {
         let specials = Specials::new(vocab.specials())?;
         let mut tokenizer =
             Self { vocab, model, specials, fingerprint: String::new(), merge_counts: None };
-        tokenizer.fingerprint = tokenizer.digest()?;
+        tokenizer.fingerprint = tokenizer.digest(UNICODE_VERSION)?;
         Ok(tokenizer)
     }
 
@@ -169,6 +162,7 @@ impl Tokenizer {
     pub fn kind(&self) -> Kind {
         match &self.model {
             Model::Characters(_) => Kind::Char,
+            Model::Words(_) => Kind::Bpe,
             Model::Bytes { bpe, .. } if !bpe.merges().is_empty() => Kind::Bpe,
             Model::Bytes { .. } if self.vocab.text_tokens().all(|(_, t)| t.len() == 1) => {
                 Kind::Byte
@@ -177,16 +171,34 @@ impl Tokenizer {
         }
     }
 
+    /// What the tokens are made of.
+    pub fn units(&self) -> Units {
+        match &self.model {
+            Model::Bytes { .. } => Units::Bytes,
+            Model::Characters(_) => Units::Characters,
+            Model::Words(words) => Units::Words { lowercase: words.lowercase() },
+        }
+    }
+
     /// The tokens.
     pub fn vocab(&self) -> &Vocab {
         &self.vocab
     }
 
-    /// How text is cut into pieces; `None` for a character tokenizer.
+    /// How text is cut into pieces; `None` for tokenizers of characters.
     pub fn splitter(&self) -> Option<&Splitter> {
         match &self.model {
             Model::Bytes { splitter, .. } => Some(splitter),
-            Model::Characters(_) => None,
+            Model::Characters(_) | Model::Words(_) => None,
+        }
+    }
+
+    /// `text` in runs of about `unit_bytes` that can be encoded each by itself.
+    pub(crate) fn units_of<'t>(&self, text: &'t [u8], unit_bytes: usize) -> Vec<&'t [u8]> {
+        match &self.model {
+            Model::Bytes { splitter, .. } => splitter.units(text, unit_bytes),
+            Model::Characters(_) => vec![text],
+            Model::Words(_) => word_units(text, unit_bytes),
         }
     }
 
@@ -194,6 +206,7 @@ impl Tokenizer {
     pub fn merges(&self) -> &[Merge] {
         match &self.model {
             Model::Bytes { bpe, .. } => bpe.merges(),
+            Model::Words(words) => words.merges(),
             Model::Characters(_) => &[],
         }
     }
@@ -208,72 +221,21 @@ impl Tokenizer {
         self.merge_counts.as_deref()
     }
 
-    /// The id that stands for characters outside a character tokenizer's alphabet.
+    /// The id of the mark after a word of characters.
+    pub fn end_of_word_id(&self) -> Option<u32> {
+        match &self.model {
+            Model::Words(words) => Some(words.mark()),
+            _ => None,
+        }
+    }
+
+    /// The id that stands for characters outside the alphabet.
     pub fn unknown_id(&self) -> Option<u32> {
         match &self.model {
             Model::Bytes { .. } => None,
             Model::Characters(characters) => characters.unknown(),
+            Model::Words(words) => words.unknown(),
         }
-    }
-
-    /// 32 hexadecimal digits that name this tokenizer by content: vocabulary, merges, split, specials
-    /// and Unicode version. The merges count in the form that [`Tokenizer::plain_merges`] gives, so
-    /// that a list of ranks and the merges it was made from have one fingerprint.
-    pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
-    }
-
-    /// The merges, and whether tokens are looked up that merging does not reach, in the simplest form
-    /// that makes the same ids: one merge a token where the rank rule over all splits comes to that.
-    ///
-    /// # Errors
-    /// [`Error::Text`] for a token of 4 GiB.
-    pub(crate) fn plain_merges(&self) -> Result<(Cow<'_, [Merge]>, bool)> {
-        let Model::Bytes { bpe, .. } = &self.model else { return Ok((Cow::Borrowed(&[]), false)) };
-        let looks_up = bpe.looks_up_the_unreachable();
-        if !looks_up
-            && ranks::may_be_all_splits(bpe.merges())
-            && ranks::all_splits(&self.vocab)
-                .map(|merge| (merge.left, merge.right))
-                .eq(bpe.merges().iter().map(|merge| (merge.left, merge.right)))
-            && let Some(merges) = ranks::recover(&self.vocab)?
-        {
-            return Ok((Cow::Owned(merges), false));
-        }
-        Ok((Cow::Borrowed(bpe.merges()), looks_up))
-    }
-
-    fn digest(&self) -> Result<String> {
-        let mut digest = Digest::default();
-        digest.field(b"primetone tokenizer 1");
-        digest.field(UNICODE_VERSION.as_bytes());
-        let (merges, looks_up) = self.plain_merges()?;
-        match &self.model {
-            Model::Bytes { splitter, .. } => {
-                digest.field(b"bytes");
-                digest.field(splitter.name().as_bytes());
-                digest.field(splitter.pattern_text().unwrap_or_default().as_bytes());
-                digest.field(&[u8::from(looks_up)]);
-            }
-            Model::Characters(characters) => {
-                digest.field(b"characters");
-                digest.field(&characters.unknown().unwrap_or(u32::MAX).to_le_bytes());
-            }
-        }
-        for id in 0..self.vocab.len() as u32 {
-            let (kind, bytes) = match self.vocab.token(id) {
-                None => (0, &[][..]),
-                Some(Token::Text(bytes)) => (1, bytes),
-                Some(Token::Special(name)) => (2, name),
-            };
-            digest.update(&[kind]);
-            digest.field(bytes);
-        }
-        for merge in merges.iter() {
-            digest.update(&merge.left.to_le_bytes());
-            digest.update(&merge.right.to_le_bytes());
-        }
-        Ok(digest.fingerprint())
     }
 
     /// The ids of `text`.
@@ -308,6 +270,7 @@ impl Tokenizer {
     ) -> Result<()> {
         match &self.model {
             Model::Characters(characters) => characters.encode(text, ids),
+            Model::Words(words) => words.encode(text, ids, scratch, control),
             Model::Bytes { splitter, bpe } => {
                 let mut until_check = BYTES_PER_CHECK;
                 let mut ends = std::mem::take(&mut scratch.ends);
@@ -330,24 +293,42 @@ impl Tokenizer {
         }
     }
 
-    /// The bytes that `ids` spell; a special spells its name.
+    /// The bytes of one token: its text, or the name of a special.
     ///
     /// # Errors
     /// [`Error::UnknownToken`] for an id that the vocabulary does not hold.
+    pub fn token(&self, id: u32) -> Result<&[u8]> {
+        self.vocab
+            .token(id)
+            .map(|(Token::Text(bytes) | Token::Special(bytes))| bytes)
+            .ok_or_else(|| self.no_such_id(id, ""))
+    }
+
+    fn no_such_id(&self, id: u32, place: &str) -> Error {
+        Error::UnknownToken(format!(
+            "id {id}{place} is not in the vocabulary, whose ids run from 0 to {}{}",
+            self.vocab.len().saturating_sub(1),
+            if (id as usize) < self.vocab.len() { " with holes" } else { "" },
+        ))
+    }
+
+    /// The bytes that `ids` spell; a special spells its name. The space of a mark after the last word
+    /// is left out.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] for an id that the vocabulary does not hold, with its position.
     pub fn decode(&self, ids: impl IntoIterator<Item = u32>) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
+        let (mut bytes, mut last) = (Vec::new(), None);
         for (position, id) in ids.into_iter().enumerate() {
-            match self.vocab.token(id) {
-                Some(Token::Text(text) | Token::Special(text)) => bytes.extend_from_slice(text),
-                None => {
-                    return Err(Error::UnknownToken(format!(
-                        "id {id} at position {position} is not in the vocabulary, whose ids run from \
-                         0 to {}{}",
-                        self.vocab.len().saturating_sub(1),
-                        if (id as usize) < self.vocab.len() { " with holes" } else { "" },
-                    )));
-                }
-            }
+            let Some(Token::Text(token) | Token::Special(token)) = self.vocab.token(id) else {
+                return Err(self.no_such_id(id, &format!(" at position {position}")));
+            };
+            bytes.extend_from_slice(token);
+            last = Some(id);
+        }
+        let last = last.and_then(|id| self.vocab.text(id)).unwrap_or_default();
+        if matches!(self.model, Model::Words(_)) && last.ends_with(MARK.as_bytes()) {
+            bytes.pop();
         }
         Ok(bytes)
     }

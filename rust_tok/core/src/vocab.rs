@@ -155,6 +155,12 @@ impl Vocab {
         found.copied()
     }
 
+    /// The id of the special of this name, or else of the text token spelled so.
+    pub fn id_of_name(&self, name: &str) -> Option<u32> {
+        let special = self.specials.iter().find(|(special, _)| special == name);
+        special.map(|(_, id)| *id).or_else(|| self.id_of(name.as_bytes()))
+    }
+
     /// (name, id) of the specials, by id.
     pub fn specials(&self) -> &[(String, u32)] {
         &self.specials

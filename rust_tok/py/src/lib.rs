@@ -5,6 +5,7 @@
 mod door;
 mod errors;
 mod files;
+mod formats;
 mod text;
 mod tokenizer;
 
@@ -15,6 +16,12 @@ use pyo3::prelude::*;
 mod _rust_tok {
     #[pymodule_export]
     use super::files::{Blake3, Decompressor, blake3_hex};
+    #[pymodule_export]
+    use super::formats::{
+        read_character_merges, read_gpt2, read_merges, read_tekken, read_tiktoken,
+        read_tokenizer_json, write_gpt2, write_merges, write_tekken, write_tiktoken,
+        write_tokenizer_json,
+    };
     #[pymodule_export]
     use super::tokenizer::Tokenizer;
 

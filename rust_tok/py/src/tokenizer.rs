@@ -7,13 +7,12 @@ use rust_tok as core;
 use rust_tok::control::Control;
 use rust_tok::count::{Counter, WordCounts};
 use rust_tok::encode::Allowed;
-use rust_tok::format::{gpt2, tiktoken, tokenizer_json};
 use rust_tok::learn::{Duplicates, MaxLength, Named, Options, Stop, Tie};
 use rust_tok::split::Scheme;
-use rust_tok::tokenizer::LearnReport;
+use rust_tok::tokenizer::{LearnReport, Units};
 use rust_tok::{Error, Splitter};
 
-use crate::door::{QUICK_BYTES, enter, quick, released};
+use crate::door::{QUICK_BYTES, enter, quick};
 use crate::text::{Text, slices};
 
 /// Documents are counted in batches of about this size.
@@ -21,7 +20,7 @@ const BATCH_BYTES: usize = 16 << 20;
 
 /// Text to ids and back. Immutable.
 #[pyclass(frozen, module = "primetone._rust_tok")]
-pub(crate) struct Tokenizer(core::Tokenizer);
+pub(crate) struct Tokenizer(pub(crate) core::Tokenizer);
 
 /// What `allowed_special` may be: names, or "all".
 #[derive(FromPyObject)]
@@ -45,7 +44,7 @@ impl AllowedSpecial {
     }
 }
 
-fn splitter(split: Option<&str>, pattern: Option<&str>) -> core::Result<Splitter> {
+pub(crate) fn splitter(split: Option<&str>, pattern: Option<&str>) -> core::Result<Splitter> {
     match (split, pattern) {
         (_, Some(pattern)) => Splitter::pattern(pattern),
         (Some(name), None) => Scheme::of_name(name).map(Splitter::scheme).ok_or_else(|| {
@@ -234,59 +233,6 @@ impl Tokenizer {
         quick(py, |_| core::Tokenizer::characters(alphabet, &specials, unknown)).map(Self)
     }
 
-    /// Read a `tokenizer.json`.
-    #[staticmethod]
-    fn from_tokenizer_json(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
-        released(py, || tokenizer_json::read(data)).map(Self)
-    }
-
-    /// Read `.tiktoken` rank lines.
-    #[staticmethod]
-    #[pyo3(signature = (data, *, split, pattern, specials))]
-    fn from_tiktoken(
-        py: Python<'_>,
-        data: &[u8],
-        split: Option<&str>,
-        pattern: Option<&str>,
-        specials: Vec<(String, u32)>,
-    ) -> PyResult<Self> {
-        released(py, || tiktoken::read(data, splitter(split, pattern)?, specials)).map(Self)
-    }
-
-    /// Read a `vocab.json` and a `merges.txt`.
-    #[staticmethod]
-    #[pyo3(signature = (vocab_json, merges_txt, *, split, pattern, specials))]
-    fn from_gpt2(
-        py: Python<'_>,
-        vocab_json: &[u8],
-        merges_txt: &[u8],
-        split: Option<&str>,
-        pattern: Option<&str>,
-        specials: Vec<(String, u32)>,
-    ) -> PyResult<Self> {
-        let read = || gpt2::read(vocab_json, merges_txt, splitter(split, pattern)?, specials);
-        released(py, read).map(Self)
-    }
-
-    /// The `tokenizer.json` of this tokenizer.
-    fn to_tokenizer_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &released(py, || tokenizer_json::write(&self.0))?))
-    }
-
-    /// The `.tiktoken` lines of this tokenizer.
-    fn to_tiktoken<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &released(py, || tiktoken::write(&self.0))?))
-    }
-
-    /// The `vocab.json` and `merges.txt` of this tokenizer.
-    fn to_gpt2<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-        let (vocab, merges) = released(py, || gpt2::write(&self.0))?;
-        Ok((PyBytes::new(py, &vocab), PyBytes::new(py, &merges)))
-    }
-
     /// "bpe", "byte", "char" or "word".
     #[getter]
     fn kind(&self) -> &'static str {
@@ -327,6 +273,49 @@ impl Tokenizer {
     #[getter]
     fn unknown_id(&self) -> Option<u32> {
         self.0.unknown_id()
+    }
+
+    /// "bytes" or "characters".
+    #[getter]
+    fn units(&self) -> &'static str {
+        match self.0.units() {
+            Units::Bytes => "bytes",
+            Units::Characters | Units::Words { .. } => "characters",
+        }
+    }
+
+    /// Whether words are lower-cased.
+    #[getter]
+    fn lowercase(&self) -> bool {
+        self.0.units() == Units::Words { lowercase: true }
+    }
+
+    /// The id of the mark after a word, if there is one.
+    #[getter]
+    fn end_of_word_id(&self) -> Option<u32> {
+        self.0.end_of_word_id()
+    }
+
+    /// How often the pair of each merge occurred when it was learnt, if that is known.
+    fn merge_counts<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<u64>>> {
+        self.0.merge_counts().map(|counts| PyArray1::from_slice(py, counts))
+    }
+
+    /// The same tokenizer with these counts of its merges.
+    fn with_merge_counts(
+        &self,
+        py: Python<'_>,
+        counts: PyReadonlyArray1<'_, u64>,
+    ) -> PyResult<Self> {
+        let counts = counts.as_array().to_vec();
+        quick(py, |_| self.0.clone().with_merge_counts(counts)).map(Self)
+    }
+
+    /// The same tokens and merges under new ids, in the order that lists of ranks need, and the new id
+    /// of each old one (None for a hole).
+    fn renumbered(&self, py: Python<'_>) -> PyResult<(Self, Vec<Option<u32>>)> {
+        let (tokenizer, new_ids) = quick(py, |_| self.0.renumbered())?;
+        Ok((Self(tokenizer), new_ids))
     }
 
     /// The number of merges.
@@ -394,7 +383,7 @@ impl Tokenizer {
 
     /// The bytes of one token; the name of a special.
     fn token<'py>(&self, py: Python<'py>, id: u32) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &quick(py, |_| self.0.decode([id]))?))
+        Ok(PyBytes::new(py, quick(py, |_| self.0.token(id))?))
     }
 
     /// The id of the text token with these bytes.

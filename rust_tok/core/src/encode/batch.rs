@@ -69,9 +69,9 @@ fn units_of<'t>(tokenizer: &Tokenizer, texts: &[&'t [u8]], finder: &Finder) -> V
     let mut units = Vec::with_capacity(texts.len());
     for (text, bytes) in texts.iter().enumerate() {
         for segment in finder.segments(bytes) {
-            match (segment, tokenizer.splitter()) {
-                (Segment::Text(run), Some(splitter)) if run.len() > 2 * UNIT_BYTES => {
-                    let runs = splitter.units(run, UNIT_BYTES).into_iter();
+            match segment {
+                Segment::Text(run) if run.len() > 2 * UNIT_BYTES => {
+                    let runs = tokenizer.units_of(run, UNIT_BYTES).into_iter();
                     units.extend(runs.map(|run| Unit { text, segment: Segment::Text(run) }));
                 }
                 _ => units.push(Unit { text, segment }),

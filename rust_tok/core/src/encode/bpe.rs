@@ -62,9 +62,9 @@ impl Bpe {
         self.ignore_merges
     }
 
-    /// Whether some piece is another token, or more of them, than merging would make of it.
-    pub(crate) fn looks_up_the_unreachable(&self) -> bool {
-        self.ignore_merges && !self.unreachable.is_empty()
+    /// The first token that a piece is only by looking it up.
+    pub(crate) fn first_looked_up(&self) -> Option<u32> {
+        self.unreachable.first().copied().filter(|_| self.ignore_merges)
     }
 
     /// Append the ids of `piece`.

@@ -36,36 +36,50 @@ impl Characters {
         self.unknown
     }
 
+    /// The id of a character of the alphabet.
+    #[inline]
+    pub(crate) fn id_of(&self, character: char) -> Option<u32> {
+        match self.ascii.get(character as usize) {
+            Some(&NONE) => None,
+            Some(&id) => Some(id),
+            None => self.others.get(&character).copied(),
+        }
+    }
+
+    /// Text that is made of characters.
+    ///
+    /// # Errors
+    /// [`Error::Text`] for bytes that are not UTF-8.
+    pub(crate) fn text(text: &[u8]) -> Result<&str> {
+        std::str::from_utf8(text).map_err(|error| {
+            Error::Text(format!(
+                "a tokenizer of characters needs UTF-8 text; the byte at {} is not part of any: decode \
+                 the text first, or use a byte-level tokenizer",
+                error.valid_up_to()
+            ))
+        })
+    }
+
     /// Append the ids of `text`.
     ///
     /// # Errors
     /// [`Error::Text`] for bytes that are not UTF-8; [`Error::UnknownToken`] for a character outside
     /// the alphabet when there is no unknown id.
     pub(crate) fn encode(&self, text: &[u8], ids: &mut Vec<u32>) -> Result<()> {
-        let text = std::str::from_utf8(text).map_err(|error| {
-            Error::Text(format!(
-                "a character tokenizer needs UTF-8 text; the byte at {} is not part of any: decode the \
-                 text first, or use a byte or BPE tokenizer",
-                error.valid_up_to()
-            ))
-        })?;
         ids.reserve(text.len());
-        for (at, character) in text.char_indices() {
-            let known = match self.ascii.get(character as usize) {
-                Some(&id) => id,
-                None => self.others.get(&character).copied().unwrap_or(NONE),
-            };
-            let id = if known == NONE { self.unknown } else { Some(known) };
+        for (at, character) in Self::text(text)?.char_indices() {
+            let id = self.id_of(character).or(self.unknown);
             ids.push(id.ok_or_else(|| self.unknown_character(character, at))?);
         }
         Ok(())
     }
 
-    fn unknown_character(&self, character: char, at: usize) -> Error {
+    pub(crate) fn unknown_character(&self, character: char, at: usize) -> Error {
         let size = self.ascii.iter().filter(|&&id| id != NONE).count() + self.others.len();
         Error::UnknownToken(format!(
             "character {character:?} (U+{:04X}) at byte {at} is not among the {size} characters of \
-             this tokenizer's alphabet; remove it, or make the tokenizer with unknown=\"<unk>\"",
+             this tokenizer's alphabet; remove it, or make the tokenizer with an unknown token, such as \
+             unknown=\"<unk>\"",
             u32::from(character)
         ))
     }

@@ -196,6 +196,9 @@ impl Merger {
         let entry = |rank: u32, at: u32| Reverse(u64::from(rank) << 32 | u64::from(at));
         let mut entries = std::mem::take(heap).into_vec();
         for at in 0..len - 1 {
+            if at.is_multiple_of(1 << 16) {
+                control.check()?;
+            }
             let rank = self.rank(nodes[at as usize].id, nodes[at as usize + 1].id);
             nodes[at as usize].rank = rank;
             if rank != NO_RANK {

@@ -6,6 +6,7 @@ mod characters;
 mod merge;
 mod pairs;
 mod specials;
+mod words;
 
 pub use batch::Batch;
 pub(crate) use batch::encode_batch;
@@ -15,3 +16,4 @@ pub use merge::Merge;
 pub(crate) use merge::{Merger, Scratch};
 pub use specials::Allowed;
 pub(crate) use specials::Specials;
+pub(crate) use words::{MARK, Words, units as word_units};

@@ -10,8 +10,8 @@ use super::strict_map::StrictMap;
 use crate::encode::Merge;
 use crate::error::{Error, Result};
 use crate::split::Splitter;
-use crate::tokenizer::{Kind, Tokenizer};
-use crate::vocab::Vocab;
+use crate::tokenizer::{Tokenizer, Units};
+use crate::vocab::{Vocab, quote};
 
 /// Read both files, with the split and the specials that they cannot say. A special may also stand
 /// in `vocab.json`, with the same id.
@@ -104,20 +104,34 @@ pub(super) fn merges(
 /// `vocab.json` and `merges.txt` of a byte-level tokenizer. Specials are not written.
 ///
 /// # Errors
-/// [`Error::Vocabulary`] for a tokenizer that these files cannot hold.
+/// [`Error::Vocabulary`] for a tokenizer that these files cannot hold, with the token.
 pub fn write(tokenizer: &Tokenizer) -> Result<(Vec<u8>, Vec<u8>)> {
-    if !matches!(tokenizer.kind(), Kind::Bpe | Kind::Byte) || tokenizer.ignore_merges() {
-        return Err(Error::Vocabulary(
-            "vocab.json and merges.txt can hold plain byte-level BPE only; write tokenizer.json"
-                .to_owned(),
-        ));
+    let refuse = |why: String| {
+        Err(Error::Vocabulary(format!(
+            "this tokenizer cannot be written as vocab.json and merges.txt: {why}; write \
+             tokenizer.json"
+        )))
+    };
+    if tokenizer.units() != Units::Bytes {
+        return refuse(format!("its tokens are characters (kind {})", tokenizer.kind().name()));
     }
     let table = Table::new();
-    let spell = |id| table.spell(tokenizer.vocab().text(id).unwrap_or_default());
+    let text = |id| tokenizer.vocab().text(id).unwrap_or_default();
+    if let Some(id) = tokenizer.first_looked_up() {
+        return refuse(format!("merging does not reach the token {} (id {id})", quote(text(id))));
+    }
     let mut merges = String::from("#version: 0.2\n");
-    for merge in tokenizer.merges() {
+    for merge in tokenizer.plain_merges()?.0.iter() {
+        let left = table.spell(text(merge.left));
+        if left.starts_with("#version") {
+            return refuse(format!(
+                "Hugging Face drops every merge whose left token begins with #version, here that of \
+                 id {}",
+                merge.id
+            ));
+        }
         // writing to a String cannot fail
-        let _ = writeln!(merges, "{} {}", spell(merge.left), spell(merge.right));
+        let _ = writeln!(merges, "{left} {}", table.spell(text(merge.right)));
     }
     let entries: Vec<String> = tokenizer
         .vocab()

@@ -1,0 +1,67 @@
+"""Arguments of the tokenizer's methods, checked before they go into the core."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from primetone.errors import ConfigError, UnknownTokenError
+
+Text = str | bytes
+MOST_THREADS = 1024
+"""Each thread counts into tables of its own: a number mistyped must not take all memory."""
+
+
+def checked(texts: Iterable[Text]) -> Iterable[Text]:
+    """Texts that are not one text by mistake."""
+    if isinstance(texts, str | bytes):
+        raise ConfigError(
+            f"expected an iterable of texts, found one {type(texts).__name__}; put it in a list"
+        )
+    return texts
+
+
+def checked_size(vocab_size: int) -> int:
+    """A size that fits the core's type; the core knows the limits of each kind."""
+    if not 0 <= vocab_size < 1 << 32:
+        raise ConfigError(f"vocab_size must be between 256 and 16777216; found {vocab_size}")
+    return vocab_size
+
+
+def num_threads(threads: int | None) -> int:
+    """How many threads; None stands for the cores that this process may use."""
+    if threads is None:
+        affinity = getattr(os, "sched_getaffinity", None)
+        found = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+        return min(found, MOST_THREADS)
+    if not 1 <= threads <= MOST_THREADS:
+        raise ConfigError(
+            f"threads must be between 1 and {MOST_THREADS}, or None for all cores; found {threads}"
+        )
+    return threads
+
+
+def allowed(allowed_special: Collection[str] | Literal["all"]) -> str | list[str]:
+    """Names as a list, or "all"."""
+    return allowed_special if isinstance(allowed_special, str) else list(allowed_special)
+
+
+def id_array(ids: npt.ArrayLike) -> npt.NDArray[np.uint32]:
+    """Ids as a flat array; UnknownTokenError for one that no vocabulary can hold."""
+    array = np.asarray(ids)
+    if array.size == 0:
+        return np.zeros(0, dtype=np.uint32)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise ConfigError(
+            f"ids must be a flat sequence of integers; found shape {array.shape} of {array.dtype}"
+        )
+    smallest, largest = int(array.min()), int(array.max())
+    if smallest < 0 or largest >= 1 << 32:
+        wrong = smallest if smallest < 0 else largest
+        position = int(np.flatnonzero(array == wrong)[0])
+        raise UnknownTokenError(f"id {wrong} at position {position} is not in any vocabulary")
+    return np.ascontiguousarray(array, dtype=np.uint32)

@@ -1,0 +1,241 @@
+//! Every format: round trips with one fingerprint, and no input that panics.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use rust_tok::control::Control;
+use rust_tok::count::{Counter, WordCounts};
+use rust_tok::encode::Allowed;
+use rust_tok::format::{character_merges, gpt2, merges, tekken, tiktoken, tokenizer_json};
+use rust_tok::learn::Options;
+use rust_tok::split::Scheme;
+use rust_tok::{Error, Result, Splitter, Tokenizer};
+
+const TEXT: &str =
+    "the cat sat on the mat, the hat that sat; naïve 東京 東京\n\n  it's 1234 \\ \t x";
+
+fn learnt(specials: &[&str]) -> Tokenizer {
+    let splitter = Splitter::scheme(Scheme::Gpt4);
+    let mut counter = Counter::new(splitter.clone(), 1);
+    counter.add(&[TEXT.as_bytes()], &Control::default()).unwrap();
+    let counts: WordCounts = counter.finish().unwrap();
+    let specials: Vec<String> = specials.iter().map(|&name| name.to_owned()).collect();
+    let control = Control::default();
+    Tokenizer::learn(&counts, 300, &specials, splitter, &Options::default(), &control).unwrap().0
+}
+
+const CHARACTER_MERGES: &str = "t h\nth e\na t\nc at\nu n\nun k\n";
+const CHARACTER_VOCAB: &str =
+    "unk\n<pad>\n</w>\n<bos>\n<eos>\nth\nthe\nat\ncat\nun\na\nc\ne\nh\nk\nn\nt\nu\n";
+
+fn words() -> Tokenizer {
+    let (vocab, merges) = (CHARACTER_VOCAB.as_bytes(), CHARACTER_MERGES.as_bytes());
+    character_merges::read(vocab, merges, true, Some("unk")).unwrap()
+}
+
+/// A format: how it is read from one file, and a good file.
+struct Format {
+    name: &'static str,
+    read: fn(&[u8]) -> Result<Tokenizer>,
+    good: Vec<u8>,
+    /// the tokenizer in the file
+    tokenizer: Tokenizer,
+}
+
+static VOCAB_JSON: LazyLock<Vec<u8>> = LazyLock::new(|| gpt2::write(&learnt(&[])).unwrap().0);
+static MERGES_TXT: LazyLock<Vec<u8>> = LazyLock::new(|| gpt2::write(&learnt(&[])).unwrap().1);
+
+fn formats() -> &'static [Format] {
+    static FORMATS: LazyLock<Vec<Format>> = LazyLock::new(|| {
+        let (plain, special, words) = (learnt(&[]), learnt(&["<s>", "<|endoftext|>"]), words());
+        let tekken_ids = special.renumbered().unwrap().0;
+        let (vocab, merges_txt) = gpt2::write(&plain).unwrap();
+        let gpt4 = || Splitter::scheme(Scheme::Gpt4);
+        let read_merges = |data: &[u8]| merges::read(data).map(|read| read.tokenizer);
+        let format = |name, read, good, tokenizer: &Tokenizer| Format {
+            name,
+            read,
+            good,
+            tokenizer: tokenizer.clone(),
+        };
+        vec![
+            format(
+                "tokenizer.json",
+                tokenizer_json::read,
+                tokenizer_json::write(&special).unwrap(),
+                &special,
+            ),
+            format(
+                "tokenizer.json of words",
+                tokenizer_json::read,
+                tokenizer_json::write(&words).unwrap(),
+                &words,
+            ),
+            format(
+                ".tiktoken",
+                |data| tiktoken::read(data, Splitter::scheme(Scheme::Gpt4), Vec::new()),
+                tiktoken::write(&plain).unwrap(),
+                &plain,
+            ),
+            format("tekken.json", tekken::read, tekken::write(&tekken_ids).unwrap(), &tekken_ids),
+            format("merges", read_merges, merges::write(&special).unwrap(), &special),
+            format("merges of words", read_merges, merges::write(&words).unwrap(), &words),
+            format(
+                "vocab.json",
+                |data| gpt2::read(data, &MERGES_TXT, Splitter::scheme(Scheme::Gpt4), Vec::new()),
+                vocab,
+                &gpt2::read(&VOCAB_JSON, &MERGES_TXT, gpt4(), Vec::new()).unwrap(),
+            ),
+            format(
+                "merges.txt",
+                |data| gpt2::read(&VOCAB_JSON, data, Splitter::scheme(Scheme::Gpt4), Vec::new()),
+                merges_txt,
+                &plain,
+            ),
+            format(
+                "merges.txt of characters",
+                |data| character_merges::read(CHARACTER_VOCAB.as_bytes(), data, true, Some("unk")),
+                CHARACTER_MERGES.into(),
+                &words,
+            ),
+            format(
+                "vocab.txt",
+                |data| character_merges::read(data, CHARACTER_MERGES.as_bytes(), true, Some("unk")),
+                CHARACTER_VOCAB.into(),
+                &words,
+            ),
+        ]
+    });
+    &FORMATS
+}
+
+#[test]
+fn every_format_gives_back_the_same_tokenizer() {
+    for format in formats() {
+        let read = (format.read)(&format.good).unwrap();
+        assert_eq!(read.fingerprint(), format.tokenizer.fingerprint(), "{}", format.name);
+        let ids = |tokenizer: &Tokenizer| {
+            tokenizer.encode(TEXT.as_bytes(), &Allowed::Nothing, &Control::default()).unwrap()
+        };
+        assert_eq!(ids(&read), ids(&format.tokenizer), "{}", format.name);
+    }
+}
+
+#[test]
+fn merges_keep_their_counts() {
+    let tokenizer = learnt(&[]);
+    let counts = tokenizer.merge_counts().unwrap();
+    assert!(counts.windows(2).all(|pair| pair[0] >= pair[1]));
+    let read = merges::read(&merges::write(&tokenizer).unwrap()).unwrap().tokenizer;
+    assert_eq!(read.merge_counts(), Some(counts));
+    assert_eq!(merges::write(&read).unwrap(), merges::write(&tokenizer).unwrap());
+    assert!(tokenizer.with_merge_counts(vec![1]).is_err());
+}
+
+/// What a format may answer to a damaged file: never a panic, and an error that is about the file.
+fn read_or_refuse(format: &Format, data: &[u8]) -> std::result::Result<(), TestCaseError> {
+    match (format.read)(data) {
+        Ok(_)
+        | Err(Error::Format { .. } | Error::Vocabulary(_) | Error::Pattern(_) | Error::Text(_)) => {
+            Ok(())
+        }
+        Err(other) => Err(TestCaseError::fail(format!("{}: {other}", format.name))),
+    }
+}
+
+#[test]
+fn every_truncation_is_read_or_refused() {
+    for format in formats() {
+        for end in (0..format.good.len()).step_by(1 + format.good.len() / 300) {
+            read_or_refuse(format, &format.good[..end]).unwrap();
+        }
+    }
+}
+
+#[test]
+fn deep_and_huge_documents_are_refused() {
+    let deep = [vec![b'['; 100_000], vec![b'{'; 100_000], b"{\"model\":".repeat(20_000)];
+    let huge: [&[u8]; 4] = [
+        b"YQ== 4294967296\n",
+        b"YQ== 99999999999999999999\n",
+        b"primetone-merges 1\nunits bytes\nsplit gpt4\nunicode 16.0.0\nmerges 18446744073709551615\n",
+        b"primetone-merges 1\nunits bytes\nsplit gpt4\nunicode 16.0.0\ntoken 4294967295 ab\nmerges 0\n",
+    ];
+    for format in formats() {
+        for data in deep.iter().map(Vec::as_slice).chain(huge) {
+            assert!((format.read)(data).is_err(), "{}", format.name);
+        }
+    }
+}
+
+fn damage() -> impl Strategy<Value = Vec<(u8, prop::sample::Index, prop::sample::Index, u8)>> {
+    prop::collection::vec(
+        (0..6_u8, any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()),
+        1..4,
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damaged_files_are_read_or_refused(damage in damage()) {
+        for format in formats() {
+            let mut data = format.good.clone();
+            for (kind, first, second, byte) in &damage {
+                if data.is_empty() {
+                    break;
+                }
+                let (at, other) = (first.index(data.len()), second.index(data.len()));
+                match kind {
+                    0 => data[at] ^= 1 << (byte % 8),
+                    1 => data.truncate(at),
+                    2 => data.insert(at, *byte),
+                    3 => drop(data.drain(at.min(other)..at.max(other))),
+                    4 => {
+                        let copy = data[at.min(other)..at.max(other).min(at.min(other) + 200)].to_vec();
+                        data.splice(at..at, copy);
+                    }
+                    _ => {
+                        let mut lines: Vec<_> = data.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+                        let (at, other) = (first.index(lines.len()), second.index(lines.len()));
+                        lines.swap(at, other);
+                        data = lines.join(&b'\n');
+                    }
+                }
+            }
+            read_or_refuse(format, &data)?;
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(data in prop::collection::vec(any::<u8>(), 0..300)) {
+        for format in formats() {
+            read_or_refuse(format, &data)?;
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_in_a_merges_file_never_changes_the_tokenizer(
+        at in any::<prop::sample::Index>(), bit in 0..8_u8,
+    ) {
+        for format in formats().iter().filter(|format| format.name.starts_with("merges") && !format.name.contains(".txt")) {
+            let mut data = format.good.clone();
+            let at = at.index(data.len());
+            data[at] ^= 1 << bit;
+            if let Ok(read) = (format.read)(&data) {
+                prop_assert_eq!(read.fingerprint(), format.tokenizer.fingerprint());
+            }
+        }
+    }
+
+    #[test]
+    fn words_come_back_with_one_space_between(text in r"[tThHeEaAcCuUnNkK\s]{0,40}") {
+        for tokenizer in formats().iter().filter(|format| format.name.contains("words")).map(|f| &f.tokenizer) {
+            let ids = tokenizer.encode(text.as_bytes(), &Allowed::Nothing, &Control::default()).unwrap();
+            let expected = text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ");
+            prop_assert_eq!(String::from_utf8(tokenizer.decode(ids).unwrap()).unwrap(), expected);
+        }
+    }
+}
