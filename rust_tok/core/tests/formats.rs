@@ -18,7 +18,7 @@ const TEXT: &str =
 fn learnt(specials: &[&str]) -> Tokenizer {
     let splitter = Splitter::scheme(Scheme::Gpt4);
     let mut counter = Counter::new(splitter.clone(), 1);
-    counter.add(&[TEXT.as_bytes()], &Control::default()).unwrap();
+    counter.add(&[(TEXT.as_bytes(), 1)], &Control::default()).unwrap();
     let counts: WordCounts = counter.finish().unwrap();
     let specials: Vec<String> = specials.iter().map(|&name| name.to_owned()).collect();
     let control = Control::default();
