@@ -1,10 +1,12 @@
 //! The facade: one tokenizer, whatever model is behind it.
 
+mod characters;
 mod identity;
 mod kinds;
 mod learning;
 mod renumber;
 
+pub use characters::CharacterWords;
 pub use kinds::{Kind, Units, WordUnits};
 pub use learning::LearnReport;
 

@@ -161,6 +161,16 @@ impl Vocab {
         special.map(|(_, id)| *id).or_else(|| self.id_of(name.as_bytes()))
     }
 
+    /// What an id spells: its text, or the name of a special, which learning may make the result of a
+    /// merge; nothing for a hole.
+    #[inline]
+    pub fn spelled(&self, id: u32) -> &[u8] {
+        match self.token(id) {
+            Some(Token::Text(bytes) | Token::Special(bytes)) => bytes,
+            None => &[],
+        }
+    }
+
     /// (name, id) of the specials, by id.
     pub fn specials(&self) -> &[(String, u32)] {
         &self.specials

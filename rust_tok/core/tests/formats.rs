@@ -8,21 +8,28 @@ use rust_tok::control::Control;
 use rust_tok::count::{Counter, WordCounts};
 use rust_tok::encode::Allowed;
 use rust_tok::format::{character_merges, gpt2, merges, tekken, tiktoken, tokenizer_json};
-use rust_tok::learn::Options;
+use rust_tok::learn::{Duplicates, Options, Tie};
 use rust_tok::split::Scheme;
+use rust_tok::tokenizer::CharacterWords;
 use rust_tok::{Error, Result, Splitter, Tokenizer};
 
 const TEXT: &str =
     "the cat sat on the mat, the hat that sat; naïve 東京 東京\n\n  it's 1234 \\ \t x";
 
-fn learnt(specials: &[&str]) -> Tokenizer {
-    let splitter = Splitter::scheme(Scheme::Gpt4);
-    let mut counter = Counter::new(splitter.clone(), 1);
+fn counted() -> WordCounts {
+    let mut counter = Counter::new(Splitter::scheme(Scheme::Gpt4), 1);
     counter.add(&[(TEXT.as_bytes(), 1)], &Control::default()).unwrap();
-    let counts: WordCounts = counter.finish().unwrap();
+    counter.finish().unwrap()
+}
+
+fn learnt(specials: &[&str]) -> Tokenizer {
+    learnt_with(specials, &Options::default())
+}
+
+fn learnt_with(specials: &[&str], options: &Options) -> Tokenizer {
     let specials: Vec<String> = specials.iter().map(|&name| name.to_owned()).collect();
-    let control = Control::default();
-    Tokenizer::learn(&counts, 300, &specials, splitter, &Options::default(), &control).unwrap().0
+    let (splitter, control) = (Splitter::scheme(Scheme::Gpt4), Control::default());
+    Tokenizer::learn(&counted(), 300, &specials, splitter, options, &control).unwrap().0
 }
 
 const CHARACTER_MERGES: &str = "t h\nth e\na t\nc at\nu n\nun k\n";
@@ -131,6 +138,60 @@ fn merges_keep_their_counts() {
     assert_eq!(read.merge_counts(), Some(counts));
     assert_eq!(merges::write(&read).unwrap(), merges::write(&tokenizer).unwrap());
     assert!(tokenizer.with_merge_counts(vec![1]).is_err());
+}
+
+#[test]
+fn merges_into_a_special_token_are_kept_or_refused() {
+    let options = Options { duplicates: Duplicates::Reuse, ..Options::default() };
+    let tokenizer = learnt_with(&["at", "<s>"], &options);
+    assert!(tokenizer.merges().iter().any(|merge| merge.id == 0));
+    let json = tokenizer_json::read(&tokenizer_json::write(&tokenizer).unwrap()).unwrap();
+    assert_eq!(json.fingerprint(), tokenizer.fingerprint());
+    let own = merges::read(&merges::write(&tokenizer).unwrap()).unwrap().tokenizer;
+    assert_eq!(own.fingerprint(), tokenizer.fingerprint());
+    for refused in [tiktoken::write(&tokenizer), tekken::write(&tokenizer.renumbered().unwrap().0)]
+    {
+        assert!(matches!(refused, Err(Error::Vocabulary(_))));
+    }
+}
+
+#[test]
+fn words_of_characters_are_learnt_from_pieces() {
+    let control = Control::default();
+    let specials = ["<unk>".to_owned(), "<eos>".to_owned()];
+    let words = CharacterWords { lowercase: true, unknown: Some("<unk>") };
+    let options = Options { tie: Tie::FirstOccurrence, ..Options::default() };
+    let mut counts = WordCounts::default();
+    // several words in a piece, white space alone, and two cases of a word
+    for (piece, count) in [("The cat", 2), (" ", 9), ("the", 3), ("hat\n", 1), ("CAT", 1)] {
+        counts.add(piece.as_bytes(), count).unwrap();
+    }
+    let learn =
+        |size| Tokenizer::learn_characters(&counts, size, &specials, words, &options, &control);
+    let (tokenizer, report) = learn(100).unwrap();
+    // the 5, cat 3, hat 1: t+h 5, th+e 5, a+t 4, c+at 3, h+at 1
+    let spelled: Vec<_> = tokenizer.merges().iter().map(|merge| merge.id).collect();
+    let spelled: Vec<_> = spelled
+        .iter()
+        .map(|&id| std::str::from_utf8(tokenizer.token(id).unwrap()).unwrap())
+        .collect();
+    assert_eq!(spelled, ["th", "the", "at", "cat", "hat"]);
+    assert_eq!(tokenizer.merge_counts().unwrap(), [5, 5, 4, 3, 1]);
+    assert_eq!((report.num_words, report.num_pieces), (3, 9));
+    assert_eq!(tokenizer.end_of_word_id(), Some(2));
+    assert_eq!(tokenizer.token(3).unwrap(), b"a");
+    let ids = tokenizer.encode(b"The HAT!", &Allowed::Nothing, &control).unwrap();
+    assert_eq!(tokenizer.decode(ids).unwrap(), b"the hat<unk>");
+    for size in [0, 7] {
+        assert!(matches!(learn(size), Err(Error::Argument(_))));
+    }
+    let mut broken = WordCounts::default();
+    broken.add(b"a\xff", 1).unwrap();
+    let learnt = Tokenizer::learn_characters(&broken, 100, &specials, words, &options, &control);
+    assert!(matches!(learnt, Err(Error::Text(_))));
+    let unknown = CharacterWords { unknown: Some("<none>"), ..words };
+    let learnt = Tokenizer::learn_characters(&counts, 100, &specials, unknown, &options, &control);
+    assert!(matches!(learnt, Err(Error::Vocabulary(_))));
 }
 
 /// What a format may answer to a damaged file: never a panic, and an error that is about the file.

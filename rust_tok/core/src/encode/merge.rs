@@ -7,7 +7,7 @@ use super::pairs::{Merged, PairTable};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::split::PieceEnds;
-use crate::vocab::{Token, Vocab, quote};
+use crate::vocab::{Vocab, quote};
 
 /// Pieces up to this many symbols are merged by scanning for the lowest rank; longer ones by a heap.
 const SCAN_LIMIT: usize = 64;
@@ -75,10 +75,7 @@ impl Merger {
     /// [`Error::Vocabulary`] for a pair that is there already, or a token that is not the two joined.
     pub(crate) fn push(&mut self, vocab: &Vocab, merge: Merge) -> Result<()> {
         // a special token can be the result of a merge where learning re-used its id
-        let text = |id| match vocab.token(id) {
-            Some(Token::Text(bytes) | Token::Special(bytes)) => bytes,
-            None => &[],
-        };
+        let text = |id| vocab.spelled(id);
         let (left, right, made) = (text(merge.left), text(merge.right), text(merge.id));
         let refuse = |problem: String| {
             let number = self.merges.len();

@@ -84,8 +84,15 @@ pub(super) fn merges(
     vocab: &Vocab,
     pairs: &[(impl AsRef<str>, impl AsRef<str>)],
 ) -> Result<Vec<Merge>> {
+    // learning may have merged into a special token
+    let specials: HashMap<&[u8], u32, FixedState> =
+        vocab.specials().iter().map(|(name, id)| (name.as_bytes(), *id)).collect();
     let id_of = |number: usize, spelled: &str, bytes: Option<Vec<u8>>| {
-        bytes.and_then(|bytes| vocab.id_of(&bytes).map(|id| (id, bytes))).ok_or_else(|| {
+        let known = |bytes: &Vec<u8>| match vocab.id_of(bytes) {
+            Some(id) => Some(id),
+            None => specials.get(&bytes[..]).copied(),
+        };
+        bytes.and_then(|bytes| known(&bytes).map(|id| (id, bytes))).ok_or_else(|| {
             Error::format(what, format!("merge {number} names {spelled:?}, which is not a token"))
         })
     };
@@ -116,7 +123,7 @@ pub fn write(tokenizer: &Tokenizer) -> Result<(Vec<u8>, Vec<u8>)> {
         return refuse(format!("its tokens are characters (kind {})", tokenizer.kind().name()));
     }
     let table = Table::new();
-    let text = |id| tokenizer.vocab().text(id).unwrap_or_default();
+    let text = |id| tokenizer.vocab().spelled(id);
     if let Some(id) = tokenizer.first_looked_up() {
         return refuse(format!("merging does not reach the token {} (id {id})", quote(text(id))));
     }

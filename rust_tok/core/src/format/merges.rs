@@ -95,7 +95,7 @@ pub fn write(tokenizer: &Tokenizer) -> Result<Vec<u8>> {
         .map(|(id, _)| id)
         .filter(|id| !made.contains(id) && !usual.contains(id))
         .collect();
-    let text = |id| vocab.text(id).unwrap_or_default();
+    let text = |id| vocab.spelled(id);
     for &id in &listed {
         line("token", &format!("{id} {}", escaped(text(id))));
     }
@@ -354,6 +354,8 @@ fn build(header: Header<'_>, list: &[Line], lines_before: usize) -> Result<Token
     }
     let mut by_bytes: HashMap<Vec<u8>, u32, FixedState> =
         tokens.iter().map(|(id, bytes)| (bytes.clone(), *id)).collect();
+    let specials: HashMap<Vec<u8>, u32, FixedState> =
+        header.specials.iter().map(|(name, id)| (name.clone().into_bytes(), *id)).collect();
     let error = |number: usize, problem: String| {
         Error::format(WHAT, format!("line {}: {problem}", lines_before + number + 1))
     };
@@ -367,6 +369,11 @@ fn build(header: Header<'_>, list: &[Line], lines_before: usize) -> Result<Token
                 ));
             }
             (Some(_), None) => {}
+            // learning merged into a special token
+            (None, Some(id)) if specials.get(&joined[..]) == Some(&id) => {
+                ids.give(id);
+                by_bytes.insert(joined, id);
+            }
             (None, said) => {
                 let id = said.unwrap_or_else(|| ids.peek());
                 ids.give(id);

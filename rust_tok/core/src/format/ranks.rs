@@ -86,7 +86,7 @@ pub(super) fn check(tokenizer: &Tokenizer, target: &str) -> Result<()> {
     let (theirs, _) = back.plain_merges()?;
     let pairs = |merges: &[Merge], at: usize| merges.get(at).map(|m| (m.left, m.right, m.id));
     let at = (0..ours.len().max(theirs.len())).find(|&at| pairs(&ours, at) != pairs(&theirs, at));
-    let text = |id| quote(vocab.text(id).unwrap_or_default());
+    let text = |id| quote(vocab.spelled(id));
     let shown = |pair: Option<(u32, u32, u32)>| match pair {
         Some((left, right, id)) => {
             format!("{} + {} = {} (id {id})", text(left), text(right), text(id))

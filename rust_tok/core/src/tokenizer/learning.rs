@@ -106,7 +106,7 @@ impl Tokenizer {
 }
 
 impl LearnReport {
-    fn new(counts: &WordCounts, num_merges: usize, stop: Stop) -> Self {
+    pub(super) fn new(counts: &WordCounts, num_merges: usize, stop: Stop) -> Self {
         Self {
             num_bytes: counts.num_bytes(),
             num_pieces: counts.num_pieces(),
@@ -171,7 +171,7 @@ fn grow(
     })
 }
 
-fn check_counts(counts: &WordCounts) -> Result<()> {
+pub(super) fn check_counts(counts: &WordCounts) -> Result<()> {
     if counts.is_empty() {
         return Err(Error::Text(
             "there is no text to learn from: the input is empty; give at least one non-empty document"
@@ -181,7 +181,7 @@ fn check_counts(counts: &WordCounts) -> Result<()> {
     Ok(())
 }
 
-fn check_size(vocab_size: u32, least: u32, what: &str, new: &str) -> Result<()> {
+pub(super) fn check_size(vocab_size: u32, least: u32, what: &str, new: &str) -> Result<()> {
     if vocab_size < least {
         return Err(Error::Argument(format!(
             "vocab_size must be at least {least} ({what}) plus the {new} to learn; found {vocab_size}"

@@ -93,7 +93,7 @@ pub fn write(tokenizer: &Tokenizer) -> Result<Vec<u8>> {
             merge.id
         )));
     }
-    let text = |id| spell(vocab.text(id).unwrap_or_default());
+    let text = |id| spell(vocab.spelled(id));
     let fuse = Step { kind: "Fuse".to_owned(), ..Step::default() };
     let (normalizer, pre_tokenizer, post_processor, decoder) = match units {
         Units::Bytes => {
