@@ -32,8 +32,11 @@ theirs.pre_tokenizer = pre_tokenizers.Sequence([split, byte_level])
 json.dump({"ids": [theirs.encode(text).ids for text in json.load(sys.stdin)]}, sys.stdout)
 """
 
+# tiktoken keeps what it read from a path, local ones too, and gives it again after the file changed
 TIKTOKEN = """
-import json, sys, tiktoken
+import json, os, sys
+os.environ["TIKTOKEN_CACHE_DIR"] = ""
+import tiktoken
 from tiktoken.load import load_tiktoken_bpe
 theirs = tiktoken.Encoding(
     "ours",

@@ -90,7 +90,11 @@ def test_hugging_face_loads_what_we_write(kind: str, tmp_path: Path) -> None:
         assert theirs.to_str(pretty=True) == path.read_text(encoding="utf-8")
 
 
-def test_tiktoken_loads_what_we_write(tmp_path: Path, tinyshakespeare: bytes) -> None:
+def test_tiktoken_loads_what_we_write(
+    tmp_path: Path, tinyshakespeare: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # it would keep what it read from this path for the next run
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "")
     tiktoken = pytest.importorskip("tiktoken", reason="tiktoken is not installed")
     from tiktoken.load import load_tiktoken_bpe
 
