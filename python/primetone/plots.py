@@ -156,6 +156,7 @@ def _draw(axes: Axes, panel: Panel, lines: Sequence[Mapping[str, Any]]) -> None:
             axes.plot(steps, values, color=colour, label=label, marker=marker, markersize=3.5)
     axes.set_title(panel.title, color=INK, fontsize=11)
     axes.set_xlabel("optimiser steps")
+    axes.locator_params(axis="x", integer=True)
     axes.set_ylabel(panel.unit)
     axes.set_yscale(panel.scale)
     if panel.floor is not None:

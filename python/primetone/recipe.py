@@ -112,20 +112,19 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
 def explain_recipe(name: str | Path, overrides: Sequence[str] = ()) -> list[Setting]:
     """Every key of a recipe with its value, its meaning and where the value is from."""
-    written = _read_tree(name)
-    recipe = load_recipe(name, overrides)
-    in_file = {path for path, _ in config.flatten(written)}
-    given = {path for path, _ in config.flatten(config.apply_overrides({}, overrides))}
+    in_file = dict.fromkeys(dict(config.flatten(_read_tree(name))), f"recipe {name}")
+    on_top = config.flatten(config.apply_overrides({}, overrides))
+    given = dict.fromkeys(dict(on_top), "command line")
+    return explain_settings(load_recipe(name, overrides), {**in_file, **given}, "default")
+
+
+def explain_settings(recipe: Recipe, sources: Mapping[str, str], otherwise: str) -> list[Setting]:
+    """Every key of `recipe` with its value and its meaning; `sources` by key, else `otherwise`."""
     values = dict(config.flatten(config.encode(recipe)))
-    settings = []
-    for row in config.describe(Recipe, substitutes=_substitutes(recipe.family)):
-        source = "default"
-        if row.path in given:
-            source = "command line"
-        elif row.path in in_file:
-            source = f"recipe {name}"
-        settings.append(Setting(row.path, values[row.path], source, row.type, row.help))
-    return settings
+    return [
+        Setting(row.path, values[row.path], sources.get(row.path, otherwise), row.type, row.help)
+        for row in config.describe(Recipe, substitutes=_substitutes(recipe.family))
+    ]
 
 
 def decode_recipe(tree: Mapping[str, Any]) -> Recipe:

@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_missing_streams()
     with contextlib.suppress(ValueError):  # not the main thread: its owner handles signals
         signal.signal(signal.SIGTERM, _terminate)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _interrupt)
     try:
         code = _run(words)
         _flush()
@@ -36,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain("interrupted")
         code = INTERRUPTED
     except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else DONE
+        # ours; any other is a printer's whose reader has seen enough
+        code = TERMINATED if stop.code == TERMINATED else DONE
         with contextlib.suppress(OSError):
             _flush()
     except BrokenPipeError:
@@ -82,8 +85,14 @@ def _explain(error: Exception) -> int:
     if ours or isinstance(error, MemoryError):
         _complain(_one_line(error) or "out of memory")
     elif isinstance(error, OSError) and error.strerror:
-        where = "" if error.filename is None else f"{error.filename}: "
-        _complain(f"{where}{error.strerror}")
+        # our own files come with their names: what is left without one is the standard output
+        where = "cannot write the output" if error.filename is None else error.filename
+        _complain(f"{where}: {error.strerror}")
+    elif _is_out_of_memory(error):
+        _complain(
+            "the model or its batch does not fit into memory: lower train.batch_size, "
+            f"model.context or model.width ({_one_line(error)[:200]})"
+        )
     else:
         _complain(
             f"a bug in primetone, please report it: {type(error).__name__}: {_one_line(error)} "
@@ -98,12 +107,36 @@ def _complain(message: str) -> None:
         sys.stderr.flush()
 
 
+def _is_out_of_memory(error: Exception) -> bool:
+    """torch says so by an error of its own on a GPU, by a plain RuntimeError on a CPU."""
+    return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
+
+
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    _leave_if_importing(frame, TERMINATED)
     raise SystemExit(TERMINATED)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    _leave_if_importing(frame, INTERRUPTED)
+    raise KeyboardInterrupt
+
+
+def _leave_if_importing(frame: FrameType | None, code: int) -> None:
+    """While a module is imported an exception may be lost in its `try: import`, so end at once.
+
+    What is being written then is left as a kill would leave it: the old version, or the new one.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            if code == INTERRUPTED:
+                _complain("interrupted")
+            os._exit(code)
+        frame = frame.f_back
 
 
 def _open_missing_streams() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ def decode(tokenizer: Path, /) -> None:
 
     For example:
 
-        echo 72 101 108 108 111 | primetone decode tokenizer.json
+        echo hello | primetone encode tokenizer.json - | primetone decode tokenizer.json
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def decode(tokenizer: Path, /) -> None:
 
     loaded = Tokenizer.load(tokenizer)
     separator = b""
-    for ids in read_ids(sys.stdin):
+    for ids in read_ids(sys.stdin or io.StringIO()):  # a closed stdin holds no ids
         sys.stdout.buffer.write(separator + loaded.decode_bytes(ids))
         sys.stdout.buffer.flush()
         if loaded.end_of_word_id is not None and ids:

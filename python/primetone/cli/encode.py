@@ -59,7 +59,7 @@ def encode(
     documents = read_documents(sources, encoding=encoding, field=field)
     if out is None:
         for document in documents:
-            ids = loaded.encode(document.data).tolist()
+            ids = loaded.encode_batch([document.data], threads=threads).ids.tolist()
             if json:
                 print_json({"document": document.name, "ids": ids})
             else:

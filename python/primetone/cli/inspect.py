@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json as json_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
 from primetone.cli.console import print_json, print_table, size_words
+
+if TYPE_CHECKING:
+    from primetone.recipe import Setting
 
 HELP = """Show what is in a recipe, a tokenizer, a store or a run.
 
@@ -56,10 +59,7 @@ def recipe(name: str | None = None, /, *overrides: str, json: bool = False) -> N
     if json:
         print_json([setting._asdict() for setting in settings])
         return
-    print_table(
-        (setting.path, _show(setting.value), setting.source, f"{setting.help} ({setting.type})")
-        for setting in settings
-    )
+    _print_settings(settings)
 
 
 def tokenizer(path: Path, /, *, json: bool = False) -> None:
@@ -125,7 +125,7 @@ def store(path: Path, /, *, json: bool = False) -> None:
 
 
 def run(path: Path, /, *, json: bool = False) -> None:
-    """Show what a run is made of: recipe, data, checkpoints, last figures.
+    """Show what a run is made of: data, checkpoints, last figures, and every key of its recipe.
 
     For example:
 
@@ -140,10 +140,22 @@ def run(path: Path, /, *, json: bool = False) -> None:
     """
     from primetone.run import Run
 
-    facts = Run.open(path).facts()
-    if not json and "num_parameters" in facts:
-        facts["size_of_weights"] = size_words(4 * facts["num_parameters"])
-    _print_facts(facts, json=json)
+    opened = Run.open(path)
+    facts = opened.facts()
+    if json:
+        print_json({**facts, "recipe": [setting._asdict() for setting in opened.settings()]})
+        return
+    facts["size_of_weights"] = size_words(4 * facts["num_parameters"])
+    _print_facts(facts, json=False)
+    print()
+    _print_settings(opened.settings())
+
+
+def _print_settings(settings: list[Setting]) -> None:
+    print_table(
+        (setting.path, _show(setting.value), setting.source, f"{setting.help} ({setting.type})")
+        for setting in settings
+    )
 
 
 def _print_facts(facts: dict[str, Any], *, json: bool) -> None:

@@ -37,6 +37,15 @@ def with_changes(folder: Path, recipe: Recipe) -> Recipe:
     return decode_recipe(tree)
 
 
+def change_sources(folder: Path) -> dict[str, str]:
+    """For each key that a resumption set anew, in words, which one did last."""
+    return {
+        key: f"set when resumed at step {change.get('from_step')}"
+        for change in _read(folder)
+        for key in change["values"]
+    }
+
+
 def _read(folder: Path) -> list[dict[str, Any]]:
     path = folder / CHANGES
     if not path.exists():

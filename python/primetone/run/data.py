@@ -61,8 +61,11 @@ def prepare_data(
     Errors: TextError when a side has too few tokens, StoreError when a store is of another
     tokenizer than `tokenizer`.
     """
+    if tokenizer is not None:
+        _require_kind(recipe, tokenizer, "tokenizer given")
     if (store := _only_store(sources)) is not None:
         found, record = _take_store(recipe, store, tokenizer)
+        _require_kind(recipe, found, "tokenizer of the store")
     else:
         found, record = _encode_text(folder, recipe, sources, tokenizer, progress)
     _require_tokens(record, window)
@@ -209,6 +212,16 @@ def _take_store(
         train_tokens=len(train),
         validation_tokens=len(validation),
     )
+
+
+def _require_kind(recipe: Recipe, found: Tokenizer, which: str) -> None:
+    """A recipe for characters is no recipe for BPE, and recipe.json should not say so."""
+    wanted = recipe.tokenizer.kind
+    if found.kind != wanted:
+        raise ConfigError(
+            f"the recipe is for {wanted} tokens, the {which} makes {found.kind} tokens: give text, "
+            f"or say that you mean it by tokenizer.kind={found.kind}"
+        )
 
 
 def _require_tokens(record: DataRecord, window: Window) -> None:

@@ -17,8 +17,14 @@ from primetone.evaluation.report import Evaluation
 from primetone.families import family
 from primetone.files import DirectoryCommit, verify_manifest, write_json
 from primetone.generation import SamplingConfig, write_text
-from primetone.recipe import Recipe, encode_recipe, read_recipe
-from primetone.run.changes import with_changes
+from primetone.recipe import (
+    Recipe,
+    Setting,
+    encode_recipe,
+    explain_settings,
+    read_recipe,
+)
+from primetone.run.changes import change_sources, with_changes
 from primetone.run.data import (
     DataRecord,
     RunData,
@@ -34,6 +40,7 @@ from primetone.text.tokenizer import Tokenizer
 from primetone.training.checkpoint import CheckpointStore
 from primetone.training.metrics import METRICS, read_metrics
 from primetone.training.runtime import Runtime, start_runtime
+from primetone.training.trainer import TrainConfig
 
 RECIPE = "recipe.json"
 TOKENIZER = "tokenizer.json"
@@ -76,6 +83,7 @@ class Run:
         """
         folder = Path(path)
         require_free(folder)
+        _start_runtime(recipe.train)  # what this machine cannot do is refused before a word is read
         if folder.is_dir():
             folder.rmdir()  # it is empty
         with DirectoryCommit(folder) as temporary:
@@ -126,13 +134,7 @@ class Run:
     @functools.cached_property
     def runtime(self) -> Runtime:
         """Device, precision and threads, settled when they are first needed."""
-        train = self.recipe.train
-        return start_runtime(
-            device=train.device,
-            precision=train.precision,
-            compile=train.compile,
-            threads=train.threads,
-        )
+        return _start_runtime(self.recipe.train)
 
     @functools.cached_property
     def judge(self) -> Judge:
@@ -211,6 +213,10 @@ class Run:
         }
         return {**facts, **self.last_figures()}
 
+    def settings(self) -> list[Setting]:
+        """Every key of the recipe, as the last resumption left it, explained."""
+        return explain_settings(self.recipe, change_sources(self.path), "the run")
+
     def last_figures(self) -> dict[str, Any]:
         """The last line of training and the last evaluation, as far as there are any."""
         figures: dict[str, Any] = {}
@@ -251,6 +257,15 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, family={self.recipe.family!r})"
+
+
+def _start_runtime(train: TrainConfig) -> Runtime:
+    return start_runtime(
+        device=train.device,
+        precision=train.precision,
+        compile=train.compile,
+        threads=train.threads,
+    )
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:

@@ -59,6 +59,7 @@ def train(
     if resume == "auto" and is_run(folder):
         with _alone(folder):
             run = _reopen(folder, chosen, sources, tokenizer)
+            _ = run.runtime  # settles the threads, which are among what is compared
             if report is not None and (moved := changed_environment(folder / ENVIRONMENT)):
                 report({"event": "note", "text": f"equal bits are not promised here: {moved}"})
             _fit(run, report)

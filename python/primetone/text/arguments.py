@@ -55,6 +55,9 @@ def id_array(ids: npt.ArrayLike) -> npt.NDArray[np.uint32]:
     array = np.asarray(ids)
     if array.size == 0:
         return np.zeros(0, dtype=np.uint32)
+    if array.ndim == 1 and array.dtype == object and all(isinstance(i, int) for i in array):
+        wrong = max(array, key=abs)  # NumPy has no type for it
+        raise UnknownTokenError(f"id {wrong} is not in any vocabulary")
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise ConfigError(
             f"ids must be a flat sequence of integers; found shape {array.shape} of {array.dtype}"

@@ -3,15 +3,16 @@
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Call `work(state, number)` for every number under `num_units`, each worker on a state of its own.
 ///
 /// Units are claimed in order, so which worker gets which depends on timing: what is made of the
-/// states must not.
+/// states must not. No more threads are started than there are units.
 ///
 /// # Errors
-/// The error of any unit; the others stop at their next claim.
+/// The error of any unit; the others stop at their next claim. [`Error::Argument`] when the system
+/// has no room for so many threads.
 pub(crate) fn share_out<S: Send>(
     states: Vec<S>,
     num_units: usize,
@@ -28,17 +29,24 @@ pub(crate) fn share_out<S: Send>(
         }
     };
     let mut states = states;
+    let idle = states.split_off(states.len().min(num_units.max(1)));
     if states.len() == 1 {
-        return states.pop().map(run).into_iter().collect();
+        return states.into_iter().map(run).chain(idle.into_iter().map(Ok)).collect();
     }
     let run = &run;
     thread::scope(|scope| {
-        let handles: Vec<_> =
-            states.into_iter().map(|state| scope.spawn(move || run(state))).collect();
-        let joined = handles.into_iter().map(|handle| match handle.join() {
-            Ok(outcome) => outcome,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        joined.collect()
+        let start = |state| thread::Builder::new().spawn_scoped(scope, move || run(state));
+        let started: Vec<_> = states.into_iter().map(start).collect();
+        let joined: Vec<_> = started
+            .into_iter()
+            .map(|handle| match handle.map(thread::ScopedJoinHandle::join) {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                Err(error) => Err(Error::Argument(format!(
+                    "the system cannot start that many threads ({error}): ask for fewer"
+                ))),
+            })
+            .collect();
+        joined.into_iter().chain(idle.into_iter().map(Ok)).collect()
     })
 }

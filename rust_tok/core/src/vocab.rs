@@ -95,7 +95,9 @@ impl Vocab {
 
     fn push(&mut self, id: u32, kind: Kind, bytes: &[u8]) -> Result<()> {
         if bytes.is_empty() {
-            return Err(Error::Vocabulary(format!("the token with id {id} is empty")));
+            return Err(Error::Vocabulary(format!(
+                "the token with id {id} is empty: every token needs at least one byte"
+            )));
         }
         let hole_end = self.ends.last().copied().unwrap_or(0);
         self.ends.resize(id as usize, hole_end);

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use rust_tok::Result;
 use rust_tok::control::Control;
+use rust_tok::{Error, Result};
 
 use crate::errors::{internal, to_python};
 
@@ -48,11 +48,15 @@ pub(crate) fn enter<T: Send>(
     let (outcome, interruption) = py.detach(|| {
         thread::scope(|scope| {
             let (sender, receiver) = mpsc::sync_channel(1);
-            scope.spawn(move || {
+            let worker = move || {
                 let outcome = catch_unwind(AssertUnwindSafe(|| work(control)));
                 // the receiver waits for this until it has it
                 let _ = sender.send(outcome);
-            });
+            };
+            if let Err(error) = thread::Builder::new().spawn_scoped(scope, worker) {
+                let why = format!("the system has no room for one more thread ({error})");
+                return (Some(Ok(Err(Error::Argument(why)))), None);
+            }
             let mut interruption = None;
             loop {
                 match receiver.recv_timeout(LOOK_EVERY) {
