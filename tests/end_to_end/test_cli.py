@@ -227,7 +227,10 @@ def test_inspect_shows_what_there_is(call: Call, made: Path) -> None:
     run = json.loads(call("inspect", "run", made / "run", "--json").out)
     assert run["latest_step"] == 10
     assert run["num_parameters"] > 1000
-    assert call("inspect", "run", made / "run").code == 0
+    keys = {row["path"]: row for row in run["recipe"]}
+    assert keys["train.batch_size"]["value"] == 4
+    assert keys["train.batch_size"]["help"]
+    assert "train.batch_size" in call("inspect", "run", made / "run").out
     assert call("inspect", "tokenizer", made / "tokenizer.json").out.startswith("kind")
 
 
@@ -321,6 +324,8 @@ def test_train_refuses_before_it_touches_anything(call: Call, text: Path, tmp_pa
     assert_one_line_error(train("decoder", str(text)), 2, "repeat --data")
     assert_one_line_error(call("train", "decoder", "--out", run), 2, "--data")
     assert_one_line_error(train("decoder", *TINY, "model.context=100000"), 1, "context")
+    if not torch.cuda.is_available():
+        assert_one_line_error(train("decoder", *TINY, "train.device=cuda"), 1, "cuda")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -385,6 +390,15 @@ def test_a_store_of_another_tokenizer_is_refused(
     )  # fmt: skip
     assert_one_line_error(outcome, 1, "tokenizer")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_for_characters_refuses_other_tokens(
+    call: Call, made: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    outcome = call("train", "char", "--data", made / "store", "--out", run, *TINY)
+    assert_one_line_error(outcome, 1, "char", "bpe", "tokenizer.kind=bpe")
+    assert not run.exists()
 
 
 def flip(path: Path, *, at: float) -> None:
@@ -539,13 +553,41 @@ def test_closed_and_full_outputs(made: Path) -> None:
     closed = start(*words, stdout=None, preexec_fn=lambda: os.close(1))
     assert closed.communicate(timeout=60)[1] == b""
     assert closed.returncode == 0
+    no_input = start("decode", made / "tokenizer.json", stdin=None, preexec_fn=lambda: os.close(0))
+    assert no_input.communicate(timeout=60) == (b"", b"")
+    assert no_input.returncode == 0
     if Path("/dev/full").exists():
         with open("/dev/full", "wb") as full:
             child = start(*words, stdout=full)
             error = child.communicate(timeout=60)[1]
         assert child.returncode == 1
-        assert error.startswith(b"primetone: error: ")
+        assert error.startswith(b"primetone: error: cannot write the output: ")
         assert error.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_is_not_lost_in_an_import(tmp_path: Path, number: int, code: int) -> None:
+    """Some libraries import what is optional under an `except` that takes everything."""
+    (tmp_path / "optional.py").write_text(
+        f"import os, time\nos.kill(os.getpid(), {int(number)})\ntime.sleep(10)\n"
+    )
+    program = (
+        "import sys, primetone.cli as cli\n"
+        "def run(words):\n"
+        "    try:\n        import optional\n"
+        "    except BaseException:\n        return 0\n"
+        "cli._run = run\n"
+        "sys.exit(cli.main([]))\n"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert child.returncode == code, child.stderr
+    assert b"Traceback" not in child.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
