@@ -3,8 +3,8 @@
 //! Counts are a commutative monoid: however a corpus is cut and shared out, the sum is the same.
 
 mod counter;
-#[expect(unsafe_code, reason = "prefetching takes a pointer")]
-mod prefetch;
+#[expect(unsafe_code, reason = "advice about memory takes pointers")]
+mod memory;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -66,6 +66,12 @@ impl WordCounts {
             self.index_all();
             Ok(())
         }
+    }
+
+    /// Make room for more words, of so many bytes together.
+    fn reserve(&mut self, words: usize, bytes: usize) {
+        self.entries.reserve(words);
+        self.arena.reserve(bytes);
     }
 
     /// Add a word that is not there yet; it is not looked at where words are looked up.

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
-use super::prefetch::prefetch;
+use super::memory::{on_large_pages, prefetch};
 use super::{WordCounts, overflow};
 use crate::error::{Error, Result};
 use crate::parallel::share_out;
@@ -18,7 +18,7 @@ use crate::parallel::share_out;
 const SHORT: usize = 15;
 
 /// Slots of an empty table, as a power of two.
-const FIRST_SLOTS: u32 = 12;
+const FIRST_SLOTS: u32 = 14;
 
 /// So many slots are on their way at once.
 const BATCH: usize = 32;
@@ -125,7 +125,7 @@ struct ShortWords {
 
 impl ShortWords {
     fn new(seed: Seed, log_slots: u32) -> Self {
-        Self { seed, slots: vec![Slot::default(); 1 << log_slots], shift: 64 - log_slots, len: 0 }
+        Self { seed, slots: on_large_pages(1 << log_slots), shift: 64 - log_slots, len: 0 }
     }
 
     /// Have the slots where `hash` belongs brought near.
@@ -174,7 +174,7 @@ impl ShortWords {
     #[inline]
     fn note_new(&mut self) {
         self.len += 1;
-        if self.len > self.slots.len() / 4 * 3 {
+        if self.len > self.slots.len() / 2 {
             self.grow();
         }
     }
@@ -335,6 +335,15 @@ enum Word<'t> {
     Long(&'t [u8]),
 }
 
+impl Word<'_> {
+    fn len(self) -> usize {
+        match self {
+            Self::Short(key) => key.len(),
+            Self::Long(word) => word.len(),
+        }
+    }
+}
+
 /// A word, how often it occurs, and where it was first seen.
 #[derive(Debug, Clone, Copy)]
 struct Counted<'t> {
@@ -356,11 +365,14 @@ pub(super) fn sum(tables: &[Table]) -> Result<WordCounts> {
         done.push(sum_of_part(tables, part, log_parts)?);
         Ok(())
     })?;
-    let mut all: Vec<Counted> = done.into_iter().flatten().flatten().collect();
-    // a stable sort finds the sorted parts and merges them
-    all.sort_by_key(|counted| counted.first);
+    let parts: Vec<Vec<Counted>> = done.into_iter().flatten().collect();
+    let words = || parts.iter().flatten();
+    // sorting the places alone moves fewer bytes than sorting the words
+    let mut order: Vec<(u64, &Counted)> = words().map(|word| (word.first, word)).collect();
+    order.sort_unstable_by_key(|&(first, _)| first);
     let mut sum = WordCounts::default();
-    for Counted { word, count, .. } in all {
+    sum.reserve(order.len(), words().map(|counted| counted.word.len()).sum());
+    for (_, &Counted { word, count, .. }) in order {
         match word {
             Word::Short(key) => sum.push_new(&key.bytes()[..key.len()], count)?,
             Word::Long(word) => sum.push_new(word, count)?,
@@ -369,9 +381,10 @@ pub(super) fn sum(tables: &[Table]) -> Result<WordCounts> {
     Ok(sum)
 }
 
-/// The sum of the words whose hashes lie in a part of the range, in order of first occurrence.
+/// The sum of the words whose hashes lie in a part of the range.
 fn sum_of_part<'t>(tables: &'t [Table], part: usize, log_parts: u32) -> Result<Vec<Counted<'t>>> {
-    let mut words = Vec::new();
+    let most = tables.iter().map(Table::len).max().unwrap_or(0) >> log_parts;
+    let mut words = Vec::with_capacity(most);
     let short =
         |slot: &Slot| Counted { first: slot.first, count: slot.count, word: Word::Short(slot.key) };
     let long = |table: &'t LongWords, word: &LongWord| {
@@ -396,7 +409,6 @@ fn sum_of_part<'t>(tables: &'t [Table], part: usize, log_parts: u32) -> Result<V
         }
         words.extend(sum.into_iter().map(|(_, counted)| counted));
     }
-    words.sort_unstable_by_key(|counted| counted.first);
     Ok(words)
 }
 
