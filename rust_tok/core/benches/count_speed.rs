@@ -33,10 +33,8 @@ fn main() {
             continue;
         };
         println!("\n{}, MB/s, fastest of {ROUNDS}\n", path.file_stem().unwrap().display());
-        println!(
-            "| scheme | split: scalar | table | avx2 | avx512 | count: 1 thread | 2 threads |"
-        );
-        println!("|---|---|---|---|---|---|---|");
+        println!("| scheme | split: walk | table | avx2 | avx512 | count: walk | 1 thread | 2 |");
+        println!("|---|---|---|---|---|---|---|---|");
         for scheme in Scheme::ALL.into_iter().filter(|scheme| *scheme != Scheme::None) {
             row(scheme, &text);
         }

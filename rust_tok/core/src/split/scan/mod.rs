@@ -23,6 +23,9 @@ const CAPACITY: usize = 512;
 /// The most ends that one window adds, and the room that writing them may use.
 const WINDOW: usize = 64;
 
+/// What a byte that is not ASCII has.
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
 /// A buffer of piece ends: offsets in a text, ascending. Empty until it is used.
 #[derive(Debug, Clone, Default)]
 pub struct PieceEnds {
@@ -175,22 +178,25 @@ fn windows<B: Blocks>(
             last_window[rest.len()..].fill(0xff);
             &last_window
         };
-        let starts = piece_starts(rules, &blocks.masks(window), window);
-        if starts == 0 {
-            at = walk(scheme, text, at, 1, ends);
-            continue;
-        }
-        if let Some(out) = ends.slots[ends.len..].first_chunk_mut() {
+        let masks = blocks.masks(window);
+        let starts = piece_starts(rules, &masks, window);
+        if starts != 0
+            && let Some(out) = ends.slots[ends.len..].first_chunk_mut()
+        {
             blocks.write(starts, at, out);
             ends.len += starts.count_ones() as usize;
+            at += 63 - starts.leading_zeros() as usize;
         }
-        at += 63 - starts.leading_zeros() as usize;
+        if starts == 0 || masks.high != 0 {
+            // this piece is too long for a window, or touches what is not ASCII or not text
+            at = walk(scheme, text, at, 1, ends);
+        }
     }
     at
 }
 
-/// Add the ends of at most `most` pieces by the scalar walk, and of further ones that begin with bytes
-/// that are not ASCII.
+/// Add the ends of at most `most` pieces by the scalar walk, and of further ones that begin near
+/// bytes that are not ASCII.
 #[inline(never)]
 fn walk(scheme: Scheme, text: &[u8], from: usize, most: usize, ends: &mut PieceEnds) -> usize {
     match scheme {
@@ -209,9 +215,10 @@ fn walk_by(rules: &Rules, text: &[u8], from: usize, most: usize, ends: &mut Piec
     let (mut at, mut left) = (from, most);
     while at < text.len() && !ends.is_full() {
         if left == 0 {
-            // a window would end at its first or second byte
-            let is_ascii = |at: usize| text.get(at).is_some_and(u8::is_ascii);
-            if is_ascii(at) && is_ascii(at + 1) {
+            // a window that ends at once would cost more than it finds
+            let near =
+                text[at..].first_chunk().map_or(HIGH_BITS, |bytes| u64::from_le_bytes(*bytes));
+            if near & HIGH_BITS == 0 {
                 break;
             }
         } else {
