@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from primetone.run import Run as Run
     from primetone.run import train as train
     from primetone.text.corpus import Corpus as Corpus
+    from primetone.text.counts import WordCounts as WordCounts
     from primetone.text.store import TokenStore as TokenStore
     from primetone.text.store import write_store as write_store
     from primetone.text.tokenizer import Tokenizer as Tokenizer
@@ -32,6 +33,7 @@ _HOMES = {
     "Run": "primetone.run",
     "TokenStore": "primetone.text.store",
     "Tokenizer": "primetone.text.tokenizer",
+    "WordCounts": "primetone.text.counts",
     "__version__": "primetone._rust_tok",
     "load_recipe": "primetone.recipe",
     "train": "primetone.run",
@@ -45,6 +47,7 @@ __all__ = [
     "Run",
     "TokenStore",
     "Tokenizer",
+    "WordCounts",
     "__version__",
     "errors",
     "load_recipe",

@@ -6,7 +6,7 @@ from _typeshed import Incomplete, SupportsGetItem
 from os import PathLike
 from typing import Any, Final, SupportsIndex, final
 
-__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Decompressor", "Tokenizer", "blake3_hex", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
+__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "Tokenizer", "blake3_hex", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
 
 UNICODE_VERSION: Final[str]
 """
@@ -31,6 +31,56 @@ class Blake3:
     def update(self, /, data: bytes) -> None:
         """
         Hash these bytes next.
+        """
+
+@final
+class Counts:
+    """
+    Word counts, in memory or in files. Immutable.
+    """
+    @staticmethod
+    def count(texts: Any, *, split: str | None, pattern: str | None, threads: SupportsIndex, max_memory: SupportsIndex | None, folder: str | PathLike[str] | None, shard: str | None, total_bytes: SupportsIndex, progress: Any | None) -> tuple[Counts, dict]:
+        """
+        Count the pieces of an iterable of texts, weighted texts and parts of texts: (counts, report).
+
+        With `max_memory` (bytes) tables that grow beyond it are written into `folder`.
+        """
+    @staticmethod
+    def open(path: str | PathLike[str]) -> Counts:
+        """
+        The counts of a file.
+        """
+    @property
+    def pattern(self, /) -> str | None:
+        """
+        The split pattern, if it is a custom one.
+        """
+    @property
+    def split(self, /) -> str:
+        """
+        The name of the split scheme, or "custom".
+        """
+    @staticmethod
+    def sum(parts: SupportsGetItem[int, tuple[str, Counts]], *, folder: str | PathLike[str] | None) -> Counts:
+        """
+        The sum of named counts; `folder` is for what has to be merged beforehand.
+        """
+    def summary(self, /) -> dict:
+        """
+        Totals, fingerprint and shards; may read everything.
+        """
+    @property
+    def unicode_version(self, /) -> str:
+        """
+        The Unicode version that the texts were split with.
+        """
+    def words(self, /) -> dict:
+        """
+        Every word with its count, in ascending order.
+        """
+    def write(self, /, path: str | PathLike[str], *, progress: Any | None) -> None:
+        """
+        Write a counts file over `path`; the caller syncs it.
         """
 
 @final
@@ -76,9 +126,9 @@ class Tokenizer:
         """
         The id of the mark after a word, if there is one.
         """
-    def extend_bpe(self, /, texts: Any, *, vocab_size: SupportsIndex, options: Incomplete, threads: SupportsIndex, progress: Any | None) -> tuple[Tokenizer, dict]:
+    def extend_bpe(self, /, counts: Counts, *, vocab_size: SupportsIndex, options: Incomplete, limits: Incomplete, threads: SupportsIndex, progress: Any | None) -> tuple[Tokenizer, dict]:
         """
-        This tokenizer with more merges, learnt from an iterable of texts: (tokenizer, report).
+        This tokenizer with more merges, learnt from word counts of its split: (tokenizer, report).
         """
     @property
     def fingerprint(self, /) -> str:
@@ -95,14 +145,14 @@ class Tokenizer:
         "bpe", "byte", "char" or "word".
         """
     @staticmethod
-    def learn_bpe(texts: Any, *, vocab_size: SupportsIndex, split: str | None, pattern: str | None, specials: SupportsGetItem[int, str], options: Incomplete, threads: SupportsIndex, progress: Any | None) -> tuple[Tokenizer, dict]:
+    def learn_bpe(counts: Counts, *, vocab_size: SupportsIndex, specials: SupportsGetItem[int, str], options: Incomplete, limits: Incomplete, threads: SupportsIndex, progress: Any | None) -> tuple[Tokenizer, dict]:
         """
-        Learn byte-level BPE from an iterable of `str` or `bytes`: (tokenizer, report).
+        Learn byte-level BPE from word counts: (tokenizer, report).
         """
     @staticmethod
-    def learn_words(texts: Any, *, vocab_size: SupportsIndex, split: str | None, pattern: str | None, specials: SupportsGetItem[int, str], threads: SupportsIndex, progress: Any | None) -> tuple[Tokenizer, dict]:
+    def learn_words(counts: Counts, *, vocab_size: SupportsIndex, specials: SupportsGetItem[int, str], limits: Incomplete, progress: Any | None) -> tuple[Tokenizer, dict]:
         """
-        A word tokenizer of the most frequent pieces of an iterable of texts: (tokenizer, report).
+        A word tokenizer of the most frequent words: (tokenizer, report).
         """
     @property
     def lowercase(self, /) -> bool:
@@ -130,6 +180,10 @@ class Tokenizer:
     def pieces(self, /, text: str | bytes | bytearray) -> list[bytes]:
         """
         The pieces of a text.
+        """
+    def prefix(self, /, vocab_size: SupportsIndex) -> Tokenizer:
+        """
+        The tokenizer of the first `vocab_size` ids.
         """
     def renumbered(self, /) -> tuple[Tokenizer, list[int | None]]:
         """

@@ -234,6 +234,61 @@ def test_inspect_shows_what_there_is(call: Call, made: Path) -> None:
     assert call("inspect", "tokenizer", made / "tokenizer.json").out.startswith("kind")
 
 
+def test_counts_are_made_added_and_learned_from(call: Call, text: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("another shard of text " * 50)
+    parts = [tmp_path / "a.counts", tmp_path / "b.counts"]
+    assert call("count", text, "--out", parts[0], "--shard-id", "one").code == 0
+    outcome = call("count", other, "--out", parts[1], "--max-memory", "32MiB", "--json")
+    assert json.loads(outcome.out)["num_bytes"] == other.stat().st_size
+    total = tmp_path / "all.counts"
+    assert call("merge-counts", *parts, "--out", total).code == 0
+    swapped = tmp_path / "swapped.counts"
+    assert call("merge-counts", *reversed(parts), "--out", swapped).code == 0
+    assert total.read_bytes() == swapped.read_bytes()
+    sizes = tmp_path / "sizes"
+    words = ("learn", "--from-counts", total, "--vocab-size")
+    assert call(*words, "300,280,400", "--out", sizes).code == 0
+    for size in (280, 300, 400):
+        alone = tmp_path / f"{size}.json"
+        assert call("learn", text, other, "--vocab-size", size, "--out", alone).code == 0
+        assert alone.read_bytes() == (sizes / f"tokenizer-{size}.json").read_bytes()
+    extended = tmp_path / "extended.json"
+    outcome = call(*words, 400, "--extend", tmp_path / "280.json", "--out", extended)
+    assert outcome.code == 0
+    assert extended.read_bytes() == (tmp_path / "400.json").read_bytes()
+    assert_one_line_error(
+        call("merge-counts", total, parts[0], "--out", swapped), 1, "one", "twice"
+    )
+    assert_one_line_error(call(*words, 300, text), 2, "not both")
+    assert_one_line_error(call(*words, "300;400", "--out", sizes), 2, "300;400")
+    assert_one_line_error(call("merge-counts", "--out", swapped), 2, "at least one")
+    assert_one_line_error(call("merge-counts", text, "--out", swapped), 1, "primetone count")
+    parts[0].write_bytes(parts[0].read_bytes()[:-3])
+    assert_one_line_error(call("merge-counts", *parts, "--out", swapped), 1, "a.counts", "damaged")
+    gpt2 = call("count", text, "--split", "gpt2", "--out", parts[0])
+    assert gpt2.code == 0
+    assert_one_line_error(call("merge-counts", *parts, "--out", swapped), 1, "gpt2", "gpt4")
+    tiny = call("count", text, "--max-memory", "1kB", "--out", swapped)
+    assert_one_line_error(tiny, 1, "16MiB")
+    assert total.read_bytes() == swapped.read_bytes()
+
+
+def test_broken_shards_and_progress(call: Call, text: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text('{"text": "fine"}\n{"text":')
+    out = tmp_path / "out.counts"
+    assert_one_line_error(call("count", text, broken, "--out", out), 1, "broken.jsonl", "line 2")
+    assert not out.exists()
+    outcome = call("count", text, broken, "--out", out, "--skip-broken")
+    assert outcome.code == 0 and "left out" in outcome.err and "broken.jsonl" in outcome.err
+    learned = tmp_path / "t.json"
+    outcome = call("learn", text, "--progress", "--out", learned, "--vocab-size", 300)
+    assert outcome.code == 0 and "primetone: " in outcome.err
+    piped = call("learn", "-", "--vocab-size", 300, "--out", learned, stdin=text.read_bytes())
+    assert piped.code == 0 and "1 document" in piped.out
+
+
 def test_training_from_text_learns_its_own_tokenizer(
     call: Call, text: Path, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cyclopts import App, Parameter
 
 from primetone.cli.convert import convert
+from primetone.cli.count import count, merge_counts
 from primetone.cli.decode import decode
 from primetone.cli.demo import demo
 from primetone.cli.encode import encode
@@ -32,7 +33,18 @@ def build_app() -> App:
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative=()),
     )
-    for verb in (learn, convert, encode, decode, train, evaluate, generate, plot):
+    for verb in (
+        learn,
+        count,
+        merge_counts,
+        convert,
+        encode,
+        decode,
+        train,
+        evaluate,
+        generate,
+        plot,
+    ):
         app.command(verb, help_epilogue="")
     app.command(build_inspect())
     app.command(demo, help_epilogue="")

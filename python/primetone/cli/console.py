@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 REDRAW_SECONDS = 0.1
+LINE_SECONDS = 2.0
 
 
 class UsageError(Exception):
@@ -82,14 +83,23 @@ def duration_words(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-class Progress:
-    """One line on a terminal's stderr that is redrawn and gone at the end; silent anywhere else."""
+ShowProgress = Annotated[bool | None, Parameter(negative="--no-progress")]
+"""--progress or --no-progress; when neither is given, a terminal decides."""
 
-    def __init__(self) -> None:
+
+class Progress:
+    """One line on a terminal's stderr that is redrawn and gone at the end; silent anywhere else.
+
+    Asked for where there is no terminal, it writes a line every few seconds instead.
+    """
+
+    def __init__(self, *, wanted: bool | None = None) -> None:
         is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._draws = is_terminal
-        self._drawn_at = 0.0
         self._is_shown = False
+        self._redraws = is_terminal
+        self._draws = is_terminal if wanted is None else wanted
+        self._pause = REDRAW_SECONDS if is_terminal else LINE_SECONDS
+        self._drawn_at = 0.0
 
     def __enter__(self) -> Progress:
         return self
@@ -105,18 +115,22 @@ class Progress:
     def show(self, text: str) -> None:
         """Replace the line, at most ten times a second."""
         now = time.monotonic()
-        if not self._draws or now - self._drawn_at < REDRAW_SECONDS:
+        if not self._draws or now - self._drawn_at < self._pause:
             return
         self._drawn_at = now
-        self._is_shown = True
-        width = shutil.get_terminal_size().columns - 1
-        sys.stderr.write(f"\r\x1b[K{text[:width]}")
+        if self._redraws:
+            self._is_shown = True
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write(f"\r\x1b[K{text[:width]}")
+        else:
+            sys.stderr.write(f"primetone: {text}\n")
         sys.stderr.flush()
 
     def stage(self, stage: str, done: int, total: int) -> None:
-        """The progress function that learning and encoding call."""
+        """The progress function that counting, learning and encoding call."""
         share = f" {100 * done / total:3.0f} %" if total else ""
-        self.show(f"{stage}{share}")
+        amount = f" {size_words(done)}" if stage in ("count", "encode") else f" {done:,}"
+        self.show(f"{stage}{share}{amount if done else ''}")
 
     def clear(self) -> None:
         """Take the line away, so that other text can follow."""

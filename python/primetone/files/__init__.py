@@ -6,7 +6,7 @@ temporary name is ``.<name>.<pid>.tmp``; it stays locked while its writer lives,
 writer can tell what a killed one left behind and remove it (`sweep_stale`).
 """
 
-from primetone.files.atomic import write_atomically
+from primetone.files.atomic import replacing, write_atomically
 from primetone.files.directory import (
     MANIFEST_NAME,
     DirectoryCommit,
@@ -16,12 +16,14 @@ from primetone.files.directory import (
     verify_manifest,
 )
 from primetone.files.failures import explained, file_error
+from primetone.files.scratch import ScratchFolder
 from primetone.files.strict_json import json_bytes, read_json, write_json
 from primetone.files.temporaries import sweep_stale
 
 __all__ = [
     "MANIFEST_NAME",
     "DirectoryCommit",
+    "ScratchFolder",
     "explained",
     "file_error",
     "hash_file",
@@ -29,6 +31,7 @@ __all__ = [
     "read_json",
     "read_manifest",
     "remove_directory",
+    "replacing",
     "sweep_stale",
     "verify_manifest",
     "write_atomically",

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from primetone.errors import FileError
@@ -21,17 +21,38 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | Iterable[bytes]
     replaced by the file. Errors: FileError with errno and path; the old file is then untouched
     and no temporary file is left.
     """
-    target = Path(path)
     is_whole = isinstance(data, bytes | bytearray | memoryview)
     pieces: Iterable[bytes] = (data,) if is_whole else data  # type: ignore[assignment]
     needed_bytes = memoryview(data).nbytes if is_whole else None  # type: ignore[arg-type]
+    with _replacing(Path(path), needed_bytes) as (_, descriptor):
+        for piece in pieces:
+            _write_all(descriptor, piece)
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary file for a writer that wants a name; it becomes ``path`` when the block ends.
+
+    The promises are those of `write_atomically`. An error of the block that names the temporary
+    file and has an errno is told of ``path``.
+    """
+    with _replacing(Path(path), None) as (temporary, _):
+        try:
+            yield temporary
+        except FileError as error:
+            if error.filename != str(temporary) or error.errno is None:
+                raise
+            raise OSError(error.errno, os.strerror(error.errno)) from error
+
+
+@contextlib.contextmanager
+def _replacing(target: Path, needed_bytes: int | None) -> Iterator[tuple[Path, int]]:
     with explained(target, "write", needed_bytes):
         _refuse_special_file(target)
         sweep_stale(target.parent, name=target.name)
         temporary, descriptor = create_temporary(target, _open_new_file)
         try:
-            for piece in pieces:
-                _write_all(descriptor, piece)
+            yield temporary, descriptor
             os.fsync(descriptor)
             # Some file systems report a lost write only on close. Closing a duplicate asks for
             # that report while the original still holds the lock against a sweep.

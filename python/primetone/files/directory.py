@@ -19,6 +19,7 @@ from primetone.files.strict_json import read_json, write_json
 from primetone.files.temporaries import (
     close_quietly,
     create_temporary,
+    open_new_directory,
     retrying,
     sweep_stale,
     sync_directory,
@@ -57,7 +58,7 @@ class DirectoryCommit:
             self._refuse_existing()
             self.target.parent.mkdir(parents=True, exist_ok=True)
             sweep_stale(self.target.parent, name=self.target.name)
-            self._folder, self._lock = create_temporary(self.target, _open_new_directory)
+            self._folder, self._lock = create_temporary(self.target, open_new_directory)
         return self._folder
 
     def __exit__(
@@ -251,11 +252,6 @@ def _is_foreign_disk_failure(error: BaseException) -> TypeGuard[OSError]:
         and not isinstance(error, Error)
         and error.errno in _DISK_FAILURES
     )
-
-
-def _open_new_directory(path: Path) -> int:
-    os.mkdir(path)
-    return os.open(path, os.O_RDONLY) if os.name != "nt" else -1
 
 
 def _files_below(folder: Path) -> Iterator[str]:

@@ -72,6 +72,11 @@ def create_temporary(target: Path, create: Callable[[Path], int]) -> tuple[Path,
     raise AssertionError("unreachable")
 
 
+def open_new_directory(path: Path) -> int:
+    os.mkdir(path)
+    return os.open(path, os.O_RDONLY) if os.name != "nt" else -1
+
+
 def temporary_path(target: Path, attempt: int, kind: str = "tmp") -> Path:
     suffix = f".{os.getpid()}{f'-{attempt}' if attempt else ''}.{kind}"
     return target.with_name(f".{_shortened(target.name)}{suffix}")

@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from primetone.errors import ConfigError, TextError
-from primetone.text.readers import Document, ReaderOptions, read_sources
-from primetone.text.sources import find_sources
+from primetone.text.readers import (
+    Document,
+    Part,
+    ReaderOptions,
+    find_broken,
+    read_parts,
+    read_sources,
+)
+from primetone.text.sources import Source, find_sources
 
 __all__ = ["Corpus", "CorpusSplit"]
 
@@ -38,9 +45,13 @@ class Corpus:
         description: str,
         bytes_hint: int = 0,
         num_skipped: int = 0,
+        parts: Callable[[], Iterator[bytes | Part]] | None = None,
+        broken: Sequence[tuple[str, str]] = (),
     ) -> None:
         """For `read`, `from_texts` and `split`, which are the ways to make one."""
         self._documents = documents
+        self._parts = parts
+        self.broken = tuple(broken)
         self._description = description
         self._bytes_hint = bytes_hint
         self._measured: _Measure | None = None
@@ -54,17 +65,31 @@ class Corpus:
         encoding: str = "utf-8",
         field: str = "text",
         per: Literal["file", "line", "paragraph"] = "file",
+        once: bool = False,
+        skip_broken: bool = False,
     ) -> Corpus:
-        """The documents of files, folders, patterns and "-"; options as in `read_documents`."""
+        """The documents of files, folders, patterns and "-"; options as in `read_documents`.
+
+        once: standard input and pipes are not held but read as a stream, by the first pass alone.
+        skip_broken: read everything beforehand and leave out the files that cannot be read, whole;
+        `broken` holds (path, problem) of each.
+        """
         options = ReaderOptions(encoding=encoding, field=field, per=per)
-        found = find_sources(sources)
-        is_packed = any(source.compression for source in found.sources)
-        num_files = len(found.sources)
+        found = find_sources(sources, once=once and not skip_broken)
+        chosen: Sequence[Source] = found.sources
+        broken: list[tuple[str, str]] = []
+        if skip_broken:
+            chosen, broken = find_broken(found.sources, options)
+            if not chosen:
+                raise TextError(f"no file can be read: {broken[0][1]}")
+        is_known = not any(source.compression or source.is_once for source in chosen)
         return cls(
-            lambda: read_sources(found.sources, options),
-            description=found.sources[0].path if num_files == 1 else f"{num_files} files",
-            bytes_hint=0 if is_packed else sum(source.size_bytes for source in found.sources),
+            lambda: read_sources(chosen, options),
+            description=chosen[0].path if len(chosen) == 1 else f"{len(chosen)} files",
+            bytes_hint=sum(source.size_bytes for source in chosen) if is_known else 0,
             num_skipped=found.num_skipped,
+            parts=lambda: read_parts(chosen, options),
+            broken=broken,
         )
 
     @classmethod
@@ -88,6 +113,10 @@ class Corpus:
     def texts(self) -> Iterator[bytes]:
         """The documents' bytes alone, as tokenizers learn from them."""
         return (document.data for document in self)
+
+    def parts(self) -> Iterator[bytes | Part]:
+        """The documents as counting takes them: large files in parts, so that memory is bounded."""
+        return self.texts() if self._parts is None else self._parts()
 
     @property
     def num_documents(self) -> int:

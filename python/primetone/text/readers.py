@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 import json
 import os
+import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, cast
 
-from primetone.errors import ConfigError, FormatError, TextError
+from primetone.errors import ConfigError, FileError, FormatError, TextError
 from primetone.files import explained
-from primetone.text.sources import Source, find_sources
+from primetone.text.sources import STDIN, Source, find_sources
 
-__all__ = ["Document", "ReaderOptions", "read_documents", "read_sources"]
+__all__ = [
+    "Document",
+    "Part",
+    "ReaderOptions",
+    "find_broken",
+    "read_documents",
+    "read_parts",
+    "read_sources",
+]
 
 _CHUNK_BYTES = 1 << 20
 _BOM = codecs.BOM_UTF8
@@ -88,9 +99,63 @@ def read_sources(sources: Sequence[Source], options: ReaderOptions) -> Iterator[
             is_empty = False
             yield document
     if is_empty:
-        names = ", ".join(source.path for source in sources[:3])
-        more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
-        raise TextError(f"there is no text in {names}{more}: expected at least one character")
+        raise _nothing_in(sources)
+
+
+class Part(NamedTuple):
+    """A run of bytes of a document, as counting takes it."""
+
+    data: bytes
+    weight: int
+    goes_on: bool
+    """whether the next part belongs to the same document"""
+
+
+def read_parts(sources: Sequence[Source], options: ReaderOptions) -> Iterator[bytes | Part]:
+    """The documents of ``sources`` in order, large ones in parts: memory stays bounded.
+
+    Only files that are one document each come in parts. Errors are those of `read_sources`.
+    """
+    is_empty = True
+    for source in sources:
+        source.check_unchanged()
+        for part in _parts(source, options):
+            is_empty = False
+            yield part
+    if is_empty:
+        raise _nothing_in(sources)
+
+
+def _parts(source: Source, options: ReaderOptions) -> Iterator[bytes | Part]:
+    if source.layout != "text" or options.per != "file":
+        yield from (document.data for document in _documents(source, options))
+        return
+    has_begun = False
+    for chunk, is_last in _with_last(_utf8_chunks(source, options.encoding)):
+        has_begun = has_begun or bool(chunk)
+        if has_begun:
+            yield Part(chunk, 1, not is_last)
+
+
+def find_broken(
+    sources: Sequence[Source], options: ReaderOptions
+) -> tuple[list[Source], list[tuple[str, str]]]:
+    """Read everything once: the sources that can be read, and (path, problem) of the others."""
+    sound, broken = [], []
+    for source in sources:
+        try:
+            deque(_parts(source, options), maxlen=0)
+        except (TextError, FormatError, FileError) as error:
+            broken.append((source.path, str(error)))
+        else:
+            sound.append(source)
+    return sound, broken
+
+
+def _nothing_in(sources: Sequence[Source]) -> TextError:
+    names = ", ".join(source.path for source in sources[:3])
+    more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+    return TextError(f"there is no text in {names}{more}: expected at least one character")
 
 
 def _documents(source: Source, options: ReaderOptions) -> Iterator[Document]:
@@ -232,7 +297,11 @@ def _decoding_message(
 
 
 def _raw_chunks(source: Source) -> Iterator[bytes]:
-    if source.held is not None:
+    if source.is_once:
+        with explained(Path(source.path), "read"), _open_once(source) as file:
+            while chunk := file.read1(_CHUNK_BYTES):
+                yield chunk
+    elif source.held is not None:
         for start in range(0, len(source.held), _CHUNK_BYTES):
             yield source.held[start : start + _CHUNK_BYTES]
     elif source.compression:
@@ -250,6 +319,12 @@ def _raw_chunks(source: Source) -> Iterator[bytes]:
         with explained(Path(source.path), "read"), open(source.path, "rb", buffering=0) as file:
             while chunk := file.read(_CHUNK_BYTES):
                 yield chunk
+
+
+def _open_once(source: Source) -> contextlib.AbstractContextManager[io.BufferedReader]:
+    if source.path == STDIN:
+        return contextlib.nullcontext(cast("io.BufferedReader", sys.stdin.buffer))
+    return open(source.path, "rb")
 
 
 def _with_last(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:

@@ -31,6 +31,7 @@ TEXT_SUFFIXES = frozenset(
         ".css",
     }
 )
+STDIN = "<stdin>"
 _LINES_OF_JSON = (".jsonl", ".ndjson")
 _COMPRESSIONS: dict[str, Literal["gz", "zst"]] = {".gz": "gz", ".zst": "zst"}
 _UNREADABLE = {
@@ -42,7 +43,7 @@ _UNREADABLE = {
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One file to read, or bytes that could be read only once (standard input, a pipe)."""
+    """One file to read; or what can be read only once (standard input, a pipe), held or not."""
 
     path: str
     layout: Literal["text", "jsonl"] = "text"
@@ -50,10 +51,11 @@ class Source:
     size_bytes: int
     modified_ns: int = 0
     held: bytes | None = field(default=None, repr=False)
+    is_once: bool = False
 
     def check_unchanged(self) -> None:
         """A corpus promises the same bytes each time; a file that changed breaks that promise."""
-        if self.held is not None:
+        if self.held is not None or self.is_once:
             return
         with explained(Path(self.path), "read"):
             status = os.stat(self.path)
@@ -73,8 +75,12 @@ class FoundSources:
     num_skipped: int
 
 
-def find_sources(names: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> FoundSources:
+def find_sources(
+    names: Sequence[str | os.PathLike[str]] | str | os.PathLike[str], *, once: bool = False
+) -> FoundSources:
     """Resolve files, folders (recursive, sorted), glob patterns and ``"-"`` to files.
+
+    Standard input and pipes are read now and held, or, with ``once``, left to be read as a stream.
 
     A file that is named is taken whatever it is called; in a folder only text suffixes are taken,
     others are counted as skipped, hidden ones are ignored. Errors: FileError for a missing file,
@@ -89,9 +95,12 @@ def find_sources(names: Sequence[str | os.PathLike[str]] | str | os.PathLike[str
     for given in names:
         name = os.fspath(given)
         if name == "-":
-            found.append(_held("<stdin>", _read_stdin()))
+            if once and hasattr(sys.stdin, "buffer"):
+                found.append(Source(path=STDIN, size_bytes=0, is_once=True))
+            else:
+                found.append(_held(STDIN, _read_stdin()))
         elif os.path.isdir(name):
-            taken, skipped = _in_folder(name)
+            taken, skipped = _in_folder(name, once=once)
             num_skipped += skipped
             if not taken:
                 raise TextError(
@@ -101,7 +110,7 @@ def find_sources(names: Sequence[str | os.PathLike[str]] | str | os.PathLike[str
                 )
             found += taken
         elif os.path.exists(name) or not glob.has_magic(name):
-            found.append(_file(name))
+            found.append(_file(name, once=once))
         else:
             matches = sorted(
                 path for path in glob.glob(name, recursive=True) if os.path.isfile(path)
@@ -111,11 +120,11 @@ def find_sources(names: Sequence[str | os.PathLike[str]] | str | os.PathLike[str
                     f"the pattern {name} matches no file (seen from {os.getcwd()}); "
                     "check the spelling and the folder"
                 )
-            found += map(_file, matches)
+            found += [_file(path, once=once) for path in matches]
     return FoundSources(sources=tuple(found), num_skipped=num_skipped)
 
 
-def _in_folder(folder: str) -> tuple[list[Source], int]:
+def _in_folder(folder: str, *, once: bool) -> tuple[list[Source], int]:
     taken, skipped = [], 0
 
     def refuse(error: OSError) -> None:
@@ -129,13 +138,13 @@ def _in_folder(folder: str) -> tuple[list[Source], int]:
                 if name.startswith("."):
                     continue
                 if _suffixes(name)[0] in TEXT_SUFFIXES and os.path.isfile(path):
-                    taken.append(_file(path))
+                    taken.append(_file(path, once=once))
                 else:
                     skipped += 1
     return taken, skipped
 
 
-def _file(path: str) -> Source:
+def _file(path: str, *, once: bool) -> Source:
     suffix, packed = _suffixes(path)
     for outer in (suffix, packed):
         if outer in _UNREADABLE:
@@ -150,6 +159,8 @@ def _file(path: str) -> Source:
     if not stat.S_ISREG(status.st_mode):
         if packed:
             raise ConfigError(f"{path} is a pipe: expected a regular file for {packed}; unpack it")
+        if once:
+            return Source(path=path, layout=layout, size_bytes=0, is_once=True)
         with explained(Path(path), "read"), open(path, "rb") as file:
             return _held(path, file.read(), layout)
     return Source(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, final
+from typing import Any, Literal, NamedTuple, Unpack, final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from primetone import _rust_tok
 from primetone.errors import UnknownTokenError
 from primetone.text.arguments import Text, allowed, checked, checked_size, id_array, num_threads
+from primetone.text.counts import Countable, Limits, Progress, WordCounts, learned
 from primetone.text.learn_options import Duplicates, MaxTokenRule, Tie, learn_options
 from primetone.text.stream_decoder import StreamDecoder
 from primetone.text.tokenizer_files import TokenizerFormat, read_core, write_core
@@ -31,7 +33,6 @@ _PAD_NAMES = ("<pad>", "<|pad|>")
 # inside the class, `bytes` is a method
 _Bytes = bytes
 Ids = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
-Progress = Callable[[str, int, int], None]
 
 
 class TokenBatch(NamedTuple):
@@ -64,10 +65,10 @@ class Tokenizer:
     @classmethod
     def learn(
         cls,
-        texts: Iterable[Text],
+        texts: Countable | WordCounts,
         *,
         vocab_size: int,
-        split: str | None = "gpt4",
+        split: str | None = None,
         pattern: str | None = None,
         specials: Sequence[str] = (END_OF_TEXT,),
         tie: Tie = "hf",
@@ -76,20 +77,24 @@ class Tokenizer:
         max_token_rule: MaxTokenRule = "exact",
         duplicates: Duplicates = "skip",
         threads: int | None = None,
+        max_memory: int | str | None = None,
+        temp_dir: str | os.PathLike[str] | None = None,
+        min_word_count: int = 1,
         progress: Progress | None = None,
     ) -> Tokenizer:
         """Learn byte-level BPE: of the most frequent pairs, the one with the smallest ids first.
 
         Ids are the specials, then the 256 bytes, then the merges in order, as Hugging Face numbers
-        them. The result does not depend on ``threads`` or, but for the tie rule
+        them. The result does not depend on ``threads`` or ``max_memory`` or, but for the tie rule
         ``first_occurrence``, on the order of ``texts``. Where the text runs out of pairs the
-        vocabulary stays smaller; ``learn_report["stop"]`` says so.
+        vocabulary stays smaller; ``learn_report["stop"]`` says so. `prefix` gives smaller
+        vocabularies without learning again.
 
         Args:
-            texts: an iterable of str (without lone surrogates) or bytes; each is split by itself.
+            texts: what `WordCounts.count` takes, or WordCounts.
             vocab_size: at least 256 and the specials.
-            split: gpt2, gpt4, o200k, llama3, qwen2, tekken or none; or give ``pattern``, a regular
-                expression without look-around.
+            split: gpt2, gpt4 (the default), o200k, llama3, qwen2, tekken or none; or give
+                ``pattern``, a regular expression without look-around. WordCounts know theirs.
             tie: which of equally frequent pairs comes first; docs/bpe.md says whose rule each is.
                 Under ``raw`` the bytes are numbered by their values.
             min_count: a pair that occurs less often is not merged.
@@ -99,29 +104,35 @@ class Tokenizer:
                 merge it into that token as Hugging Face does (reuse; then text can spell it),
                 into a new one (mint), or raise.
             threads: None for all cores.
+            max_memory: bytes, or a text such as "2GiB", for counting and learning, which come one
+                after the other. Counts beyond it go to files in ``temp_dir``. Learning itself holds
+                every distinct word: where they do not fit, an error says how much is needed.
+            min_word_count: words that occur less often are left out before learning, which takes
+                less memory and may change the merges; the report says how many. 1 leaves out none.
             progress: called as ``progress(stage, done, total)`` a few times a second; ``total`` is
                 0 while it is not known.
 
         Raises:
             TextError: there is no text.
-            ConfigError: ``vocab_size`` is too small.
+            ConfigError: an argument outside its range, or a limit that is too small.
             PatternError: unknown split or unusable pattern.
         """
-        core, report = _rust_tok.Tokenizer.learn_bpe(
-            checked(texts),
+        learn = partial(
+            _rust_tok.Tokenizer.learn_bpe,
             vocab_size=checked_size(vocab_size),
-            split=split,
-            pattern=pattern,
             specials=list(specials),
             options=learn_options(tie, min_count, max_token_bytes, max_token_rule, duplicates),
             threads=num_threads(threads),
-            progress=progress,
         )
+        core, report = learned(
+            learn, texts, split, pattern, threads=threads, max_memory=max_memory,
+            temp_dir=temp_dir, min_word_count=min_word_count, progress=progress,
+        )  # fmt: skip
         return cls(core, report)
 
     def extend(
         self,
-        texts: Iterable[Text],
+        texts: Countable | WordCounts,
         *,
         vocab_size: int,
         tie: Tie = "hf",
@@ -129,52 +140,54 @@ class Tokenizer:
         max_token_bytes: int | None = None,
         max_token_rule: MaxTokenRule = "exact",
         duplicates: Duplicates = "skip",
-        threads: int | None = None,
-        progress: Progress | None = None,
+        **limits: Unpack[Limits],
     ) -> Tokenizer:
         """This tokenizer with more merges: its own are applied to all words first, in order.
 
         With the texts and options it was learnt from, this equals learning ``vocab_size`` at once.
-        Arguments and errors are those of `learn`.
-
-        Raises:
-            ConfigError: this is not a bpe or byte tokenizer, or is larger than ``vocab_size``.
+        Arguments and errors are those of `learn`; ConfigError also where this is not a bpe or byte
+        tokenizer, or is larger than ``vocab_size``, or the counts are of another split.
         """
-        core, report = self._core.extend_bpe(
-            checked(texts),
+        learn = partial(
+            self._core.extend_bpe,
             vocab_size=checked_size(vocab_size),
             options=learn_options(tie, min_count, max_token_bytes, max_token_rule, duplicates),
-            threads=num_threads(threads),
-            progress=progress,
+            threads=num_threads(limits.get("threads")),
+        )
+        pattern = self.pattern if self.split == "custom" else None
+        core, report = learned(
+            learn, texts, None if pattern else self.split or "none", pattern, **limits
         )
         return Tokenizer(core, report)
 
     @classmethod
     def words(
         cls,
-        texts: Iterable[Text],
+        texts: Countable | WordCounts,
         *,
         vocab_size: int,
-        split: str | None = "gpt4",
+        split: str | None = None,
         pattern: str | None = None,
         specials: Sequence[str] = (END_OF_TEXT,),
-        threads: int | None = None,
-        progress: Progress | None = None,
+        **limits: Unpack[Limits],
     ) -> Tokenizer:
         """A word tokenizer: the most frequent pieces; any other piece is spelled in single bytes.
 
         Arguments and errors are those of `learn`, with the same names.
         """
-        core, report = _rust_tok.Tokenizer.learn_words(
-            checked(texts),
+        learn = partial(
+            _rust_tok.Tokenizer.learn_words,
             vocab_size=checked_size(vocab_size),
-            split=split,
-            pattern=pattern,
             specials=list(specials),
-            threads=num_threads(threads),
-            progress=progress,
         )
-        return cls(core, report)
+        return cls(*learned(learn, texts, split, pattern, **limits))
+
+    def prefix(self, vocab_size: int) -> Tokenizer:
+        """The tokenizer of the ids under ``vocab_size``, equal to having learned just that many.
+
+        ConfigError for a size that leaves out a byte or a special token.
+        """
+        return Tokenizer(self._core.prefix(checked_size(vocab_size)), self._learn_report)
 
     @classmethod
     def bytes(cls, *, specials: Sequence[str] = (END_OF_TEXT,)) -> Tokenizer:

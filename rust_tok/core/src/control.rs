@@ -14,6 +14,8 @@ pub enum Stage {
     Merge = 1,
     /// Encoding, in bytes.
     Encode = 2,
+    /// Writing word counts to a file, in words.
+    Save = 3,
 }
 
 impl Stage {
@@ -23,6 +25,7 @@ impl Stage {
             Self::Count => "count",
             Self::Merge => "merge",
             Self::Encode => "encode",
+            Self::Save => "save",
         }
     }
 }
@@ -68,7 +71,8 @@ impl Control {
         let stage = match self.stage.load(Relaxed) {
             0 => Stage::Count,
             1 => Stage::Merge,
-            _ => Stage::Encode,
+            2 => Stage::Encode,
+            _ => Stage::Save,
         };
         (stage, self.done.load(Relaxed), self.total.load(Relaxed))
     }

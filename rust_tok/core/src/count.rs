@@ -3,13 +3,22 @@
 //! Counts are a commutative monoid: however a corpus is cut and shared out, the sum is the same.
 
 mod counter;
+mod counts;
+pub mod file;
 #[expect(unsafe_code, reason = "advice about memory takes pointers")]
 mod memory;
+mod sorted;
+mod spill;
+mod stream;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use counter::Counter;
+pub use counts::{Counts, Limits, Loaded};
+pub use sorted::Sorted;
+pub use spill::{Counted, Counting, LEAST_MEMORY, Spill};
+pub use stream::TextStream;
 
 use std::hash::BuildHasher;
 
@@ -128,6 +137,13 @@ impl WordCounts {
     /// Whether no word has been counted.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// About how many bytes of memory the table takes, spare room included.
+    pub fn heap_bytes(&self) -> usize {
+        // a slot of the hash table is a number and a byte of control, and an eighth stays free
+        let slots = self.by_bytes.capacity() * (size_of::<u32>() + 1) * 8 / 7;
+        self.arena.capacity() + self.entries.capacity() * size_of::<Entry>() + slots
     }
 
     /// How many pieces were counted, repeats included.

@@ -16,6 +16,11 @@ impl Digest {
         self.0.update(bytes);
     }
 
+    /// All 32 bytes.
+    pub fn bytes(&self) -> [u8; 32] {
+        *self.0.finalize().as_bytes()
+    }
+
     /// All 32 bytes as 64 hexadecimal digits.
     pub fn hex(&self) -> String {
         self.0.finalize().to_hex().to_string()

@@ -4,6 +4,7 @@ mod characters;
 mod identity;
 mod kinds;
 mod learning;
+mod prefix;
 mod renumber;
 
 pub use characters::CharacterWords;

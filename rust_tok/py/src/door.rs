@@ -45,38 +45,60 @@ pub(crate) fn enter<T: Send>(
     progress: Option<&Py<PyAny>>,
     work: impl FnOnce(&Control) -> Result<T> + Send,
 ) -> PyResult<T> {
-    let (outcome, interruption) = py.detach(|| {
-        thread::scope(|scope| {
-            let (sender, receiver) = mpsc::sync_channel(1);
-            let worker = move || {
-                let outcome = catch_unwind(AssertUnwindSafe(|| work(control)));
-                // the receiver waits for this until it has it
-                let _ = sender.send(outcome);
-            };
-            if let Err(error) = thread::Builder::new().spawn_scoped(scope, worker) {
-                let why = format!("the system has no room for one more thread ({error})");
-                return (Some(Ok(Err(Error::Argument(why)))), None);
-            }
-            let mut interruption = None;
-            loop {
-                match receiver.recv_timeout(LOOK_EVERY) {
-                    Ok(outcome) => return (Some(outcome), interruption),
-                    Err(RecvTimeoutError::Disconnected) => return (None, interruption),
-                    Err(RecvTimeoutError::Timeout) if interruption.is_none() => {
-                        interruption = Python::attach(|py| look(py, control, progress)).err();
-                        if interruption.is_some() {
-                            control.interrupt();
-                        }
-                    }
-                    Err(RecvTimeoutError::Timeout) => {}
+    beside(py, control, progress, work, || Ok(())).map(|(value, ())| value)
+}
+
+/// As [`enter`]; meanwhile, and before it waits, this thread does what is `own`, the interpreter held.
+pub(crate) fn beside<T: Send, O>(
+    py: Python<'_>,
+    control: &Control,
+    progress: Option<&Py<PyAny>>,
+    work: impl FnOnce(&Control) -> Result<T> + Send,
+    own: impl FnOnce() -> PyResult<O>,
+) -> PyResult<(T, O)> {
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let worker = move || {
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(control)));
+            // the receiver waits for this until it has it
+            let _ = sender.send(outcome);
+        };
+        if let Err(error) = thread::Builder::new().spawn_scoped(scope, worker) {
+            let why = format!("the system has no room for one more thread ({error})");
+            return Err(to_python(py, &Error::Argument(why)));
+        }
+        let own = own().inspect_err(|_| control.interrupt());
+        let (outcome, interruption) = py.detach(move || wait(&receiver, control, progress));
+        let own = own?;
+        match (interruption, outcome) {
+            (Some(error), _) => Err(error),
+            (None, Some(outcome)) => Ok((finish(py, outcome)?, own)),
+            (None, None) => Err(internal(py, "a worker ended without a result")),
+        }
+    })
+}
+
+type Outcome<T> = std::result::Result<Result<T>, Box<dyn Any + Send>>;
+
+/// Wait for a worker, for Ctrl-C and for progress; what the worker sent, and what interrupted it.
+fn wait<T>(
+    receiver: &mpsc::Receiver<Outcome<T>>,
+    control: &Control,
+    progress: Option<&Py<PyAny>>,
+) -> (Option<Outcome<T>>, Option<PyErr>) {
+    let mut interruption = None;
+    loop {
+        match receiver.recv_timeout(LOOK_EVERY) {
+            Ok(outcome) => return (Some(outcome), interruption),
+            Err(RecvTimeoutError::Disconnected) => return (None, interruption),
+            Err(RecvTimeoutError::Timeout) if interruption.is_none() => {
+                interruption = Python::attach(|py| look(py, control, progress)).err();
+                if interruption.is_some() {
+                    control.interrupt();
                 }
             }
-        })
-    });
-    match (interruption, outcome) {
-        (Some(error), _) => Err(error),
-        (None, Some(outcome)) => finish(py, outcome),
-        (None, None) => Err(internal(py, "a worker ended without a result")),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
     }
 }
 
@@ -89,10 +111,7 @@ fn look(py: Python<'_>, control: &Control, progress: Option<&Py<PyAny>>) -> PyRe
     Ok(())
 }
 
-fn finish<T>(
-    py: Python<'_>,
-    outcome: std::result::Result<Result<T>, Box<dyn Any + Send>>,
-) -> PyResult<T> {
+fn finish<T>(py: Python<'_>, outcome: Outcome<T>) -> PyResult<T> {
     match outcome {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(to_python(py, &error)),

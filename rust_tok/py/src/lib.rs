@@ -2,10 +2,12 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "arguments arrive from Python as owned values")]
 
+mod counts;
 mod door;
 mod errors;
 mod files;
 mod formats;
+mod learning;
 mod text;
 mod tokenizer;
 
@@ -14,6 +16,8 @@ use pyo3::prelude::*;
 /// The compiled core of primetone.
 #[pymodule]
 mod _rust_tok {
+    #[pymodule_export]
+    use super::counts::Counts;
     #[pymodule_export]
     use super::files::{Blake3, Decompressor, blake3_hex};
     #[pymodule_export]

@@ -2,21 +2,20 @@
 
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyIterator};
+use pyo3::types::{PyBytes, PyDict};
 use rust_tok as core;
 use rust_tok::control::Control;
-use rust_tok::count::{Counter, WordCounts};
+use rust_tok::count::file::Pieces;
 use rust_tok::encode::Allowed;
-use rust_tok::learn::{Duplicates, MaxLength, Named, Options, Stop, Tie};
+use rust_tok::learn::Tie;
 use rust_tok::split::Scheme;
-use rust_tok::tokenizer::{LearnReport, Units};
+use rust_tok::tokenizer::Units;
 use rust_tok::{Error, Splitter};
 
+use crate::counts::Counts;
 use crate::door::{QUICK_BYTES, enter, quick};
+use crate::learning::{LearnLimits, LearnOptions, report};
 use crate::text::{Text, slices};
-
-/// Documents are counted in batches of about this size.
-const BATCH_BYTES: usize = 16 << 20;
 
 /// Text to ids and back. Immutable.
 #[pyclass(frozen, module = "primetone._rust_tok")]
@@ -58,80 +57,6 @@ pub(crate) fn splitter(split: Option<&str>, pattern: Option<&str>) -> core::Resu
     }
 }
 
-/// How merges are learnt, as a mapping with all of these keys.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-struct LearnOptions {
-    tie: String,
-    min_count: u64,
-    max_token_bytes: Option<u32>,
-    max_token_rule: String,
-    duplicates: String,
-}
-
-impl LearnOptions {
-    fn into_core(self, threads: usize) -> core::Result<Options> {
-        let rule = match &*self.max_token_rule {
-            "exact" => MaxLength::Exact,
-            "hf_compat" => MaxLength::HfCompat,
-            other => {
-                return Err(Error::Argument(format!(
-                    "max_token_rule must be one of exact, hf_compat; found {other:?}"
-                )));
-            }
-        };
-        Ok(Options {
-            tie: Tie::of_name(&self.tie)?,
-            min_count: self.min_count,
-            max_token_bytes: self.max_token_bytes.map(rule),
-            duplicates: Duplicates::of_name(&self.duplicates)?,
-            threads,
-        })
-    }
-}
-
-/// Count the pieces of all texts of a Python iterable.
-fn count(
-    texts: &Bound<'_, PyAny>,
-    splitter: &Splitter,
-    threads: usize,
-    progress: Option<&Py<PyAny>>,
-) -> PyResult<WordCounts> {
-    let py = texts.py();
-    let control = Control::default();
-    Counter::begin(&control, 0);
-    let mut counter = Counter::new(splitter.clone(), threads);
-    let mut texts = PyIterator::from_object(texts)?;
-    loop {
-        let (mut batch, mut bytes) = (Vec::new(), 0);
-        while bytes < BATCH_BYTES
-            && let Some(text) = texts.next()
-        {
-            batch.push(text?.extract::<Text>()?);
-            bytes += batch.last().map_or(0, |text| text.bytes().len());
-        }
-        if batch.is_empty() {
-            return enter(py, &control, None, |_| counter.finish());
-        }
-        let texts: Vec<_> = batch.iter().map(|text| (text.bytes(), 1)).collect();
-        enter(py, &control, progress, |control| counter.add(&texts, control))?;
-    }
-}
-
-fn report<'py>(py: Python<'py>, report: &LearnReport) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(py);
-    dict.set_item("num_bytes", report.num_bytes)?;
-    dict.set_item("num_pieces", report.num_pieces)?;
-    dict.set_item("num_words", report.num_words)?;
-    dict.set_item("num_merges", report.num_merges)?;
-    let stop = match report.stop {
-        Stop::Enough => "vocab_size",
-        Stop::NoPairsLeft => "no pairs left",
-    };
-    dict.set_item("stop", stop)?;
-    Ok(dict)
-}
-
 impl Tokenizer {
     /// Ids as an array of the smallest type that holds the whole vocabulary.
     fn array<'py>(&self, py: Python<'py>, ids: Vec<u32>) -> Bound<'py, PyAny> {
@@ -146,72 +71,89 @@ impl Tokenizer {
 
 #[pymethods]
 impl Tokenizer {
-    /// Learn byte-level BPE from an iterable of `str` or `bytes`: (tokenizer, report).
+    /// Learn byte-level BPE from word counts: (tokenizer, report).
     #[staticmethod]
-    #[pyo3(signature = (texts, *, vocab_size, split, pattern, specials, options, threads, progress))]
+    #[pyo3(signature = (counts, *, vocab_size, specials, options, limits, threads, progress))]
     #[expect(clippy::too_many_arguments, reason = "all of them are named in Python")]
     fn learn_bpe<'py>(
-        texts: &Bound<'py, PyAny>,
+        py: Python<'py>,
+        counts: &Counts,
         vocab_size: u32,
-        split: Option<&str>,
-        pattern: Option<&str>,
         specials: Vec<String>,
         options: LearnOptions,
+        limits: LearnLimits,
         threads: usize,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<(Self, Bound<'py, PyDict>)> {
-        let py = texts.py();
-        let splitter = quick(py, |_| splitter(split, pattern))?;
         let options = quick(py, |_| options.into_core(threads))?;
-        let counts = count(texts, &splitter, threads, progress.as_ref())?;
-        let control = Control::default();
-        let (tokenizer, learnt) = enter(py, &control, progress.as_ref(), |control| {
-            core::Tokenizer::learn(&counts, vocab_size, &specials, splitter, &options, control)
-        })?;
-        Ok((Self(tokenizer), report(py, &learnt)?))
+        let (tokenizer, learnt, loaded) =
+            enter(py, &Control::default(), progress.as_ref(), |control| {
+                let loaded = counts.0.load(limits.into_core(), control)?;
+                let splitter = loaded.splitter(options.tie)?;
+                let words = &loaded.words;
+                let (tokenizer, learnt) = core::Tokenizer::learn(
+                    words, vocab_size, &specials, splitter, &options, control,
+                )?;
+                Ok((tokenizer, learnt, loaded))
+            })?;
+        Ok((Self(tokenizer), report(py, &learnt, &loaded)?))
     }
 
-    /// This tokenizer with more merges, learnt from an iterable of texts: (tokenizer, report).
-    #[pyo3(signature = (texts, *, vocab_size, options, threads, progress))]
+    /// This tokenizer with more merges, learnt from word counts of its split: (tokenizer, report).
+    #[pyo3(signature = (counts, *, vocab_size, options, limits, threads, progress))]
+    #[expect(clippy::too_many_arguments, reason = "all of them are named in Python")]
     fn extend_bpe<'py>(
         &self,
-        texts: &Bound<'py, PyAny>,
+        py: Python<'py>,
+        counts: &Counts,
         vocab_size: u32,
         options: LearnOptions,
+        limits: LearnLimits,
         threads: usize,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<(Self, Bound<'py, PyDict>)> {
-        let py = texts.py();
         let options = quick(py, |_| options.into_core(threads))?;
-        let splitter = self.0.splitter().cloned();
-        let splitter = splitter.unwrap_or_else(|| Splitter::scheme(Scheme::None));
-        let counts = count(texts, &splitter, threads, progress.as_ref())?;
-        let control = Control::default();
-        let (tokenizer, learnt) = enter(py, &control, progress.as_ref(), |control| {
-            self.0.extend(&counts, vocab_size, &options, control)
-        })?;
-        Ok((Self(tokenizer), report(py, &learnt)?))
+        let (tokenizer, learnt, loaded) =
+            enter(py, &Control::default(), progress.as_ref(), |control| {
+                if let Some(splitter) = self.0.splitter() {
+                    let pieces = Pieces::of(splitter);
+                    pieces.require_same(counts.0.pieces(), "the tokenizer", "the counts")?;
+                }
+                let loaded = counts.0.load(limits.into_core(), control)?;
+                loaded.splitter(options.tie)?;
+                let (tokenizer, learnt) =
+                    self.0.extend(&loaded.words, vocab_size, &options, control)?;
+                Ok((tokenizer, learnt, loaded))
+            })?;
+        Ok((Self(tokenizer), report(py, &learnt, &loaded)?))
     }
 
-    /// A word tokenizer of the most frequent pieces of an iterable of texts: (tokenizer, report).
+    /// A word tokenizer of the most frequent words: (tokenizer, report).
     #[staticmethod]
-    #[pyo3(signature = (texts, *, vocab_size, split, pattern, specials, threads, progress))]
+    #[pyo3(signature = (counts, *, vocab_size, specials, limits, progress))]
     fn learn_words<'py>(
-        texts: &Bound<'py, PyAny>,
+        py: Python<'py>,
+        counts: &Counts,
         vocab_size: u32,
-        split: Option<&str>,
-        pattern: Option<&str>,
         specials: Vec<String>,
-        threads: usize,
+        limits: LearnLimits,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<(Self, Bound<'py, PyDict>)> {
-        let py = texts.py();
-        let splitter = quick(py, |_| splitter(split, pattern))?;
-        let counts = count(texts, &splitter, threads, progress.as_ref())?;
-        let (tokenizer, learnt) = enter(py, &Control::default(), None, |_| {
-            core::Tokenizer::learn_words(&counts, vocab_size, &specials, splitter)
-        })?;
-        Ok((Self(tokenizer), report(py, &learnt)?))
+        let (tokenizer, learnt, loaded) =
+            enter(py, &Control::default(), progress.as_ref(), |control| {
+                let loaded = counts.0.load(limits.into_core(), control)?;
+                let splitter = loaded.splitter(Tie::default())?;
+                let words = &loaded.words;
+                let (tokenizer, learnt) =
+                    core::Tokenizer::learn_words(words, vocab_size, &specials, splitter)?;
+                Ok((tokenizer, learnt, loaded))
+            })?;
+        Ok((Self(tokenizer), report(py, &learnt, &loaded)?))
+    }
+
+    /// The tokenizer of the first `vocab_size` ids.
+    fn prefix(&self, py: Python<'_>, vocab_size: u32) -> PyResult<Self> {
+        quick(py, |_| self.0.prefix(vocab_size)).map(Self)
     }
 
     /// A byte tokenizer: the specials, then the 256 bytes.

@@ -94,12 +94,11 @@ impl Counter {
         self.workers.iter().map(|worker| worker.table.heap_bytes()).sum()
     }
 
-    /// What each thread counted, in order of first occurrence; together they are the sum.
-    ///
-    /// # Errors
-    /// As [`WordCounts::add`].
-    pub fn into_tables(self) -> Result<Vec<WordCounts>> {
-        self.workers.iter().map(|worker| sum(std::slice::from_ref(&worker.table))).collect()
+    /// A counter for each thread, with what that thread counted; together they are the sum.
+    pub fn into_parts(self) -> Vec<Self> {
+        let Self { splitter, workers, position } = self;
+        let part = |worker| Self { splitter: splitter.clone(), workers: vec![worker], position };
+        workers.into_iter().map(part).collect()
     }
 
     /// The sum of all threads' counts, in order of first occurrence: the same for any number of them.

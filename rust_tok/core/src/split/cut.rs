@@ -31,3 +31,31 @@ fn next_safe_cut(text: &[u8], from: usize) -> Option<usize> {
         .position(|w| w[0].is_ascii_alphanumeric() && w[1] == b' ' && w[2].is_ascii_alphabetic())
         .map(|found| start + found)
 }
+
+/// How far from the end of a text a safe cut is looked for.
+const LOOK_BACK_BYTES: usize = 64 << 10;
+
+/// The last safe cut near the end of `text`.
+pub(super) fn last_safe_cut(text: &[u8]) -> Option<usize> {
+    let start = text.len().saturating_sub(LOOK_BACK_BYTES);
+    let found = text[start..]
+        .windows(3)
+        .rposition(|w| w[0].is_ascii_alphanumeric() && w[1] == b' ' && w[2].is_ascii_alphabetic());
+    found.map(|at| start + at + 1)
+}
+
+/// A cut between pieces of a named scheme, for text without safe cuts, such as Chinese; 0 for none.
+///
+/// A piece is found from its start alone, by looking at most to the end of the run of white space
+/// or of the contraction behind it, which are parts of the next two pieces. So where three pieces
+/// follow, the end of the text played no part. Nor must the end of the beginning that is cut off:
+/// only white space is split otherwise at the end of a text, so a cut lies behind something else.
+pub(super) fn cut_between_pieces(pieces: &[&[u8]]) -> usize {
+    let Some(known) = pieces.len().checked_sub(3) else { return 0 };
+    let ends_in_space = |piece: &[u8]| {
+        let text = String::from_utf8_lossy(piece);
+        text.chars().next_back().is_none_or(|last| last.is_whitespace() || last.is_control())
+    };
+    let last = pieces[..known].iter().rposition(|piece| !ends_in_space(piece));
+    last.map_or(0, |last| pieces[..=last].iter().map(|piece| piece.len()).sum())
+}

@@ -17,6 +17,7 @@ pub use schemes::Scheme;
 
 use std::result::Result;
 
+use cut::{cut_between_pieces, last_safe_cut};
 use pattern::CustomPattern;
 
 /// A way to cut text into pieces.
@@ -131,6 +132,17 @@ impl Splitter {
             Ok::<(), std::convert::Infallible>(())
         });
         pieces
+    }
+
+    /// Where the longest beginning of `text` ends that splits as it would however the text went on;
+    /// what follows splits by itself, too. 0 where there is no such place, or none can be known.
+    pub fn last_cut(&self, text: &[u8]) -> usize {
+        match &self.kind {
+            Kind::Scheme(scheme) if *scheme != Scheme::None => {
+                last_safe_cut(text).unwrap_or_else(|| cut_between_pieces(&self.pieces(text)))
+            }
+            _ => 0,
+        }
     }
 
     /// `text` in runs of about `unit_bytes` that can be split each by itself; one run where the
