@@ -150,6 +150,11 @@ class Tokenizer:
         Learn byte-level BPE from word counts: (tokenizer, report).
         """
     @staticmethod
+    def learn_characters(counts: Counts, *, vocab_size: SupportsIndex, specials: SupportsGetItem[int, str], lowercase: bool, unknown: str | None, options: Incomplete, limits: Incomplete, threads: SupportsIndex, progress: Any | None) -> tuple[Tokenizer, dict]:
+        """
+        Learn words of characters from the counts of pieces: (tokenizer, report).
+        """
+    @staticmethod
     def learn_words(counts: Counts, *, vocab_size: SupportsIndex, specials: SupportsGetItem[int, str], limits: Incomplete, progress: Any | None) -> tuple[Tokenizer, dict]:
         """
         A word tokenizer of the most frequent words: (tokenizer, report).

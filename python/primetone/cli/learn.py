@@ -36,6 +36,8 @@ def learn(
     *texts: Texts,
     vocab_size: str | None = None,
     kind: Literal["bpe", "char", "word", "byte"] = "bpe",
+    units: Literal["bytes", "characters"] = "bytes",
+    lowercase: bool = False,
     split: str | None = None,
     pattern: str | None = None,
     special: Annotated[list[str] | None, Parameter(name="--special")] = None,
@@ -76,6 +78,11 @@ def learn(
         commas, are prefixes of one run: tokenizer-SIZE.json in the folder --out.
     kind
         bpe learns merges of bytes; char, word and byte are the plain kinds.
+    units
+        characters learns merges of the characters of words (bpe), with a mark after every word;
+        white space is not kept.
+    lowercase
+        Lower-case the characters of words.
     split
         How text is cut into pieces: gpt2, gpt4 (the usual one), o200k, llama3, qwen2, tekken or
         none.
@@ -84,7 +91,7 @@ def learn(
     special
         A special token; repeat for several. Each kind has its usual ones when none is given.
     unknown
-        What a character outside the alphabet becomes (char): an error, or <unk>.
+        What a character outside the alphabet becomes (char, characters): an error, or <unk>.
     out
         The file to write; an older one is replaced in one step.
     from_counts
@@ -128,6 +135,22 @@ def learn(
     from primetone.text.tokenizer import Tokenizer
 
     sizes = _sizes(vocab_size)
+    of_characters = units == "characters" and kind == "bpe"
+    if units == "characters":
+        made_of_bytes = {
+            "--kind": None if kind == "bpe" else kind,
+            "--split": split,
+            "--pattern": pattern,
+            "--extend": extend,
+            "--max-token-bytes": max_token_bytes,
+            "--duplicates": None if duplicates == "skip" else duplicates,
+            "--vocab-size with several sizes": vocab_size if len(sizes) > 1 else None,
+        }
+        for option, value in made_of_bytes.items():
+            if value is not None:
+                raise UsageError(f"{option} is not for --units characters")
+    elif lowercase:
+        raise UsageError("--lowercase is for --units characters; bytes keep their case")
     _refuse_contradictions(
         kind,
         {
@@ -136,7 +159,7 @@ def learn(
             "--from-counts": from_counts,
             "--extend": extend,
             "--max-memory": max_memory,
-            "--unknown": None if unknown == "error" else unknown,
+            "--unknown": None if unknown == "error" or of_characters else unknown,
         },
     )
     if extend is not None and (special or pattern or split):
@@ -184,7 +207,16 @@ def learn(
                 "max_token_rule": max_token_rule,
                 "duplicates": duplicates,
             }
-            if extend is not None:
+            if of_characters:
+                tokenizer = Tokenizer.learn_characters(
+                    source,
+                    lowercase=lowercase,
+                    unknown=unknown,
+                    tie=tie,
+                    min_count=min_count,
+                    **options,
+                )
+            elif extend is not None:
                 tokenizer = Tokenizer.load(extend).extend(source, **options, **rules)
             elif kind == "word":
                 tokenizer = Tokenizer.words(source, split=split, pattern=pattern, **options)

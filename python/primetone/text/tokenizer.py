@@ -16,19 +16,18 @@ from primetone.errors import UnknownTokenError
 from primetone.text.arguments import Text, allowed, checked, checked_size, id_array, num_threads
 from primetone.text.counts import Countable, Limits, Progress, WordCounts, learned
 from primetone.text.learn_options import Duplicates, MaxTokenRule, Tie, learn_options
+from primetone.text.special_names import (
+    BOS_NAMES,
+    CHARACTER_SPECIALS,
+    END_OF_TEXT,
+    EOS_NAMES,
+    PAD_NAMES,
+    first_id,
+)
 from primetone.text.stream_decoder import StreamDecoder
-from primetone.text.tokenizer_files import TokenizerFormat, read_core, write_core
+from primetone.text.tokenizer_files import Said, TokenizerFormat, read_core, write_core
 
 __all__ = ["END_OF_TEXT", "StreamDecoder", "TokenBatch", "Tokenizer"]
-
-END_OF_TEXT = "<|endoftext|>"
-
-CHARACTER_SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
-
-# Names by which a special token's role is known, most usual first.
-_EOS_NAMES = (END_OF_TEXT, "<eos>", "</s>")
-_BOS_NAMES = ("<bos>", "<s>", "<|startoftext|>")
-_PAD_NAMES = ("<pad>", "<|pad|>")
 
 # inside the class, `bytes` is a method
 _Bytes = bytes
@@ -161,6 +160,36 @@ class Tokenizer:
         return Tokenizer(core, report)
 
     @classmethod
+    def learn_characters(
+        cls,
+        texts: Countable | WordCounts,
+        *,
+        vocab_size: int,
+        lowercase: bool = False,
+        unknown: str = "error",
+        specials: Sequence[str] = CHARACTER_SPECIALS,
+        tie: Tie = "hf",
+        min_count: int = 1,
+        **limits: Unpack[Limits],
+    ) -> Tokenizer:
+        """Learn words of characters: BPE from characters, with a mark after every word.
+
+        Words are what stands between white space, of which decoding puts back one space. Ids are
+        the specials, the mark, the characters by code point, the merges; the mark never merges.
+        ``unknown`` is as in `characters`, the rest as in `learn`; WordCounts those of ``\\S+``.
+        """
+        learn = partial(
+            _rust_tok.Tokenizer.learn_characters,
+            vocab_size=checked_size(vocab_size),
+            specials=list(specials),
+            lowercase=lowercase,
+            unknown=None if unknown == "error" else unknown,
+            options=learn_options(tie, min_count, None, "exact", "skip"),
+            threads=num_threads(limits.get("threads")),
+        )
+        return cls(*learned(learn, texts, None, r"\S+", **limits))
+
+    @classmethod
     def words(
         cls,
         texts: Countable | WordCounts,
@@ -209,8 +238,7 @@ class Tokenizer:
                 token that stands for them, such as "<unk>".
 
         Raises:
-            UnicodeDecodeError: bytes that are not UTF-8.
-            VocabularyError: ``unknown`` is no special token.
+            UnicodeDecodeError, VocabularyError: bytes not UTF-8; ``unknown`` is no special token.
         """
         alphabet: set[str] = set()
         for text in checked(texts):
@@ -228,11 +256,7 @@ class Tokenizer:
         path: str | os.PathLike[str],
         *,
         format: TokenizerFormat | None = None,
-        split: str | None = None,
-        pattern: str | None = None,
-        specials: Mapping[str, int] | None = None,
-        lowercase: bool | None = None,
-        unknown: str | None = None,
+        **said: Unpack[Said],
     ) -> Tokenizer:
         """Load a tokenizer file, or the ``tokenizer.json`` in a folder.
 
@@ -248,21 +272,10 @@ class Tokenizer:
             lowercase, unknown: for ``merges.txt`` with ``vocab.txt``: whether words are
                 lower-cased, and the entry for characters outside the alphabet (None: errors).
 
-        Raises:
-            FileError: the file cannot be read.
-            FormatError: it is damaged, or asks for something that is not supported.
-            ConfigError: something is missing that the file does not say, or given where it does.
+        Raises FileError, FormatError for a file that is damaged or asks for something that is not
+        supported, ConfigError for what the file does not say and nobody said, or both did.
         """
-        core = read_core(
-            Path(path),
-            format=format,
-            split=split,
-            pattern=pattern,
-            specials=specials,
-            lowercase=lowercase,
-            unknown=unknown,
-        )
-        return cls(core)
+        return cls(read_core(Path(path), format, **said))
 
     def save(self, path: str | os.PathLike[str], *, format: TokenizerFormat | None = None) -> None:
         """Save in a format, by default the one that the name means, as in `load`.
@@ -270,9 +283,7 @@ class Tokenizer:
         A file is replaced whole or not at all. Formats that cannot hold the split and the specials
         get a ``.meta.json`` beside them. Loading gives a tokenizer of the same fingerprint.
 
-        Raises:
-            VocabularyError: that format cannot hold this tokenizer; the message names the token.
-            FileError: the file cannot be written; an old one is untouched.
+        VocabularyError names the token that a format cannot hold; an old file is then untouched.
         """
         write_core(self._core, Path(path), format)
 
@@ -280,10 +291,7 @@ class Tokenizer:
         """The same tokens under the ids that lists of ranks need, and the new id of each old one.
 
         First the specials, then the 256 bytes in order, then the tokens in merge order; None stands
-        for an id without a token. Ids encoded before mean other tokens now.
-
-        Raises:
-            VocabularyError: not a byte-level tokenizer.
+        for an id without a token. VocabularyError for a tokenizer of characters.
         """
         core, new_ids = self._core.renumbered()
         return Tokenizer(core, self._learn_report), new_ids
@@ -296,9 +304,9 @@ class Tokenizer:
         return self._core.kind  # type: ignore[return-value]  # the core has no fifth kind
 
     @property
-    def units(self) -> Literal["bytes", "characters"]:
-        """What tokens are made of."""
-        return self._core.units  # type: ignore[return-value]  # the core has no third
+    def units(self) -> str:
+        """What tokens are made of: "bytes" or "characters"."""
+        return self._core.units
 
     @property
     def lowercase(self) -> bool:
@@ -345,10 +353,7 @@ class Tokenizer:
 
     @property
     def merge_counts(self) -> npt.NDArray[np.uint64] | None:
-        """How often the pair of each merge occurred when it was learnt; None if that is not known.
-
-        Not part of the fingerprint. Of the files only ``*.merges`` keep them.
-        """
+        """How often each merge's pair occurred when it was learnt; only ``*.merges`` keep it."""
         return self._core.merge_counts()
 
     @property
@@ -359,26 +364,22 @@ class Tokenizer:
     @property
     def eos_id(self) -> int | None:
         """The special token that ends a document: <|endoftext|>, <eos> or </s>."""
-        return self._role(_EOS_NAMES)
+        return first_id(self.specials, EOS_NAMES)
 
     @property
     def bos_id(self) -> int | None:
         """The special token that begins a document, if there is one."""
-        return self._role(_BOS_NAMES)
+        return first_id(self.specials, BOS_NAMES)
 
     @property
     def pad_id(self) -> int | None:
         """The special token that fills up short rows, if there is one."""
-        return self._role(_PAD_NAMES)
+        return first_id(self.specials, PAD_NAMES)
 
     @property
     def unknown_id(self) -> int | None:
         """The special token for characters outside the alphabet, if there is one."""
         return self._core.unknown_id
-
-    def _role(self, names: Sequence[str]) -> int | None:
-        specials = self.specials
-        return next((specials[name] for name in names if name in specials), None)
 
     @property
     def learn_report(self) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 from primetone import _rust_tok
 from primetone.errors import ConfigError, FormatError, VocabularyError
@@ -16,6 +16,17 @@ TokenizerFormat = Literal["json", "tiktoken", "gpt2", "tekken", "merges"]
 """tokenizer.json; .tiktoken; vocab.json with merges.txt; tekken.json; our .merges."""
 
 FORMATS: tuple[TokenizerFormat, ...] = get_args(TokenizerFormat)
+
+
+class Said(TypedDict, total=False):
+    """What a caller says of a file that does not say it; ``Tokenizer.load`` explains each."""
+
+    split: str | None
+    pattern: str | None
+    specials: Mapping[str, int] | None
+    lowercase: bool | None
+    unknown: str | None
+
 
 _META_FORMAT, _META_VERSION = "primetone tokenizer meta", 1
 _NAMES = "tokenizer.json, *.tiktoken, merges.txt with vocab.json, tekken.json or *.merges"
@@ -36,13 +47,13 @@ def format_of(path: Path) -> TokenizerFormat | None:
 
 def read_core(
     path: Path,
-    *,
     format: TokenizerFormat | None,
-    split: str | None,
-    pattern: str | None,
-    specials: Mapping[str, int] | None,
-    lowercase: bool | None,
-    unknown: str | None,
+    *,
+    split: str | None = None,
+    pattern: str | None = None,
+    specials: Mapping[str, int] | None = None,
+    lowercase: bool | None = None,
+    unknown: str | None = None,
 ) -> _rust_tok.Tokenizer:
     """The tokenizer of a file, or of the ``tokenizer.json`` in a folder; see ``Tokenizer.load``."""
     if path.is_dir():

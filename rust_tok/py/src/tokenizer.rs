@@ -9,7 +9,7 @@ use rust_tok::count::file::Pieces;
 use rust_tok::encode::Allowed;
 use rust_tok::learn::Tie;
 use rust_tok::split::Scheme;
-use rust_tok::tokenizer::Units;
+use rust_tok::tokenizer::{CharacterWords, Units};
 use rust_tok::{Error, Splitter};
 
 use crate::counts::Counts;
@@ -123,6 +123,44 @@ impl Tokenizer {
                 loaded.splitter(options.tie)?;
                 let (tokenizer, learnt) =
                     self.0.extend(&loaded.words, vocab_size, &options, control)?;
+                Ok((tokenizer, learnt, loaded))
+            })?;
+        Ok((Self(tokenizer), report(py, &learnt, &loaded)?))
+    }
+
+    /// Learn words of characters from the counts of pieces: (tokenizer, report).
+    #[staticmethod]
+    #[pyo3(signature = (
+        counts, *, vocab_size, specials, lowercase, unknown, options, limits, threads, progress
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "each is an argument of the Python method")]
+    fn learn_characters<'py>(
+        py: Python<'py>,
+        counts: &Counts,
+        vocab_size: u32,
+        specials: Vec<String>,
+        lowercase: bool,
+        unknown: Option<&str>,
+        options: LearnOptions,
+        limits: LearnLimits,
+        threads: usize,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<(Self, Bound<'py, PyDict>)> {
+        let options = quick(py, |_| options.into_core(threads))?;
+        let words = CharacterWords { lowercase, unknown };
+        let (tokenizer, learnt, loaded) =
+            enter(py, &Control::default(), progress.as_ref(), |control| {
+                let loaded = counts.0.load(limits.into_core(), control)?;
+                // refuses a tie rule that the counts cannot follow
+                loaded.splitter(options.tie)?;
+                let (tokenizer, learnt) = core::Tokenizer::learn_characters(
+                    &loaded.words,
+                    vocab_size,
+                    &specials,
+                    words,
+                    &options,
+                    control,
+                )?;
                 Ok((tokenizer, learnt, loaded))
             })?;
         Ok((Self(tokenizer), report(py, &learnt, &loaded)?))
