@@ -50,3 +50,25 @@ pub(crate) fn share_out<S: Send>(
         joined.into_iter().chain(idle.into_iter().map(Ok)).collect()
     })
 }
+
+/// What `work` makes of each unit, on a thread for each, in the order of the units.
+///
+/// # Errors
+/// The error of the first unit that has one.
+pub(crate) fn on_threads<U: Sync, R: Send>(
+    units: &[U],
+    work: impl Fn(&U) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    if let [unit] = units {
+        return work(unit).map(|made| vec![made]);
+    }
+    let work = &work;
+    thread::scope(|scope| {
+        let handles: Vec<_> = units.iter().map(|unit| scope.spawn(move || work(unit))).collect();
+        let joined = handles.into_iter().map(|handle| match handle.join() {
+            Ok(outcome) => outcome,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        joined.collect()
+    })
+}

@@ -1,9 +1,12 @@
 //! The pairs worth knowing: their counts, and where they stand.
 //!
 //! Because counts only sink, a pair under a threshold stays under it, and need not be known until
-//! the threshold is lowered. That is an epoch: one pass over the symbols finds all pairs anew.
+//! the threshold is lowered. That is an epoch: a few passes over the symbols find the pairs anew.
 
+use super::Tuning;
+use super::census::Runs;
 use super::places::Place;
+use super::square::Square;
 use super::symbols::Symbols;
 use super::table::PairMap;
 use super::words::{Symbol, Words};
@@ -11,10 +14,27 @@ use crate::control::Control;
 use crate::error::Result;
 
 /// How many cells are passed between two looks at the interrupt flag.
-const CELLS_PER_CHECK: usize = 1 << 18;
+pub(super) const CELLS_PER_CHECK: usize = 1 << 18;
 
-/// Up to this many ids a square table of all pairs is small enough.
-const DENSE_IDS: u32 = 512;
+/// The first threshold is at least the highest count divided by this, however few pairs there are:
+/// else pairs of pairs of evenly spread letters would all be known, only to die soon.
+const STEEPEST: u64 = 4096;
+
+/// How often a pair occurs, and in how many places.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) count: u64,
+    pub(super) places: u32,
+}
+
+/// A pair that was found, with the finder's own number for it.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub(super) number: usize,
+    pub(super) left: u32,
+    pub(super) right: u32,
+    pub(super) tally: Tally,
+}
 
 /// What is known of a pair: how often it occurs, and the list of its places.
 #[derive(Clone, Copy, Default)]
@@ -26,57 +46,56 @@ pub(super) struct Pair {
     pub(super) len: u32,
 }
 
-/// Which pairs are worth knowing.
-pub(super) enum Wanted {
-    /// about this many of the most frequent ones, none under the count; a rebuild finds the threshold
-    Best { most: usize, min_count: u64 },
-    /// those that occur this often and may merge
-    AtLeast(u64),
-    /// those that will be merged whatever their count
-    Given(PairMap<()>),
-}
-
 /// The known pairs and the places where they stand.
 pub(super) struct Index<P> {
     pub(super) pairs: PairMap<Pair>,
     pub(super) arena: Vec<P>,
-    pub(super) wanted: Wanted,
+    /// the pairs to know whatever their count, while given merges are applied
+    pub(super) given: Option<PairMap<()>>,
+    /// else every pair that may merge is known if it occurs this often
+    pub(super) least: u64,
+    /// the least that `least` may become
+    pub(super) min_count: u64,
     /// pairs that must never merge
     pub(super) refused: PairMap<()>,
     /// where each word ends, for places that have to look
     pub(super) ends: Vec<u32>,
-}
-
-/// How often a pair occurs, and in how many places.
-#[derive(Clone, Copy, Default)]
-struct Tally {
-    count: u64,
-    places: u32,
+    threads: usize,
+    tuning: Tuning,
 }
 
 impl<P: Place> Index<P> {
-    pub(super) fn new(wanted: Wanted) -> Self {
+    /// An index that knows nothing yet.
+    pub(super) fn new(
+        given: Option<PairMap<()>>,
+        min_count: u64,
+        threads: usize,
+        tuning: Tuning,
+    ) -> Self {
         Self {
             pairs: PairMap::with_capacity(0),
             arena: Vec::new(),
-            wanted,
+            given,
+            least: u64::MAX,
+            min_count,
             refused: PairMap::with_capacity(0),
             ends: Vec::new(),
+            threads,
+            tuning,
         }
     }
 
     /// Whether a pair that occurs `count` times has to be known.
     #[inline]
     pub(super) fn wants(&self, left: u32, right: u32, count: u64, symbols: &Symbols) -> bool {
-        match &self.wanted {
-            Wanted::AtLeast(least) | Wanted::Best { min_count: least, .. } => {
-                count >= *least && symbols.may_merge(left, right)
-            }
-            Wanted::Given(pairs) => pairs.get(left, right).is_some(),
+        match &self.given {
+            None => count >= self.least && symbols.may_merge(left, right),
+            Some(given) => given.contains(left, right),
         }
     }
 
-    /// Know the wanted pairs of `words`, which are compact, anew.
+    /// Know the wanted pairs of `words`, which are compact, anew; with `most` first lower the threshold
+    /// so that about as many are wanted.
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`].
@@ -84,91 +103,79 @@ impl<P: Place> Index<P> {
         &mut self,
         words: &Words<S>,
         symbols: &Symbols,
+        most: Option<usize>,
         control: &Control,
     ) -> Result<()> {
-        let mut found = tallies(words, symbols.len(), control)?;
-        found.retain(|&(left, right, tally)| {
-            self.wants(left, right, tally.count, symbols) && self.refused.get(left, right).is_none()
-        });
-        if let Wanted::Best { most, min_count } = self.wanted {
-            let mut least = min_count;
-            if found.len() > most {
-                let by_count = |one: &Found, other: &Found| other.2.count.cmp(&one.2.count);
-                least = found.select_nth_unstable_by(most, by_count).1.2.count;
-                found.retain(|&(_, _, tally)| tally.count >= least);
-            }
-            self.wanted = Wanted::AtLeast(least);
-        }
-        self.pairs = PairMap::with_capacity(found.len());
-        let mut places = 0;
-        for &(left, right, tally) in &found {
-            *self.pairs.entry(left, right) = Pair { count: tally.count, start: places, len: 0 };
-            places += tally.places as usize;
-        }
-        self.arena.clear();
-        self.arena.resize(places, P::default());
         self.ends.clear();
-        each_pair(words, control, |left, right, at, word| {
-            if let Some(pair) = self.pairs.get_mut(left, right) {
-                let place = P::new(at, word as u32, words.counts[word]);
-                self.arena[pair.start + pair.len as usize] = place;
-                pair.len += 1;
-            }
-        })?;
         if P::NEEDS_ENDS {
             let cells = words.cells.iter().zip(0..).skip(1);
             self.ends.extend(cells.filter(|(cell, _)| **cell == words.separator).map(|(_, at)| at));
         }
-        Ok(())
+        if symbols.len() <= self.tuning.square_ids {
+            let square = Square::new(words, symbols.len(), control)?;
+            let found = square.found();
+            if let Some(most) = most {
+                self.lower(threshold(&found, most));
+            }
+            let starts = self.know(found, symbols);
+            return square.fill(words, starts.into_iter(), &mut self.arena, control);
+        }
+        let runs = Runs::new(words, self.threads, self.tuning);
+        if let Some(given) = &self.given {
+            let mut census = runs.census(|left, right| given.contains(left, right), control)?;
+            let starts = self.know(census.found(), symbols);
+            return census.fill(starts.into_iter(), &mut self.arena, control);
+        }
+        let buckets = runs.buckets(|left, right| symbols.may_merge(left, right), control)?;
+        if let Some(most) = most {
+            self.lower(buckets.threshold(most));
+        }
+        loop {
+            let least = self.least;
+            let reaches = |left, right| buckets.reaches(left, right, least);
+            let mut census = runs.census(reaches, control)?;
+            let starts = self.know(census.found(), symbols);
+            if self.pairs.iter().len() > 0 || least == self.min_count {
+                return census.fill(starts.into_iter(), &mut self.arena, control);
+            }
+            // rare pairs had filled a bucket together, or refused ones
+            self.lower(least);
+        }
+    }
+
+    /// Lower the threshold to `least`, but by half of it at the least.
+    fn lower(&mut self, least: u64) {
+        self.least = least.min(self.least / 2).max(self.min_count);
+    }
+
+    /// Know those of the pairs found that are wanted, and make room for their places, and for one more.
+    /// Returns where the list of each one starts, by its number.
+    fn know(&mut self, found: Vec<Found>, symbols: &Symbols) -> Vec<(usize, usize)> {
+        self.pairs = PairMap::with_capacity(0);
+        let (mut starts, mut places) = (Vec::new(), 0);
+        for Found { number, left, right, tally } in found {
+            if self.wants(left, right, tally.count, symbols) && !self.refused.contains(left, right)
+            {
+                let pair = Pair { count: tally.count, start: places, len: tally.places };
+                *self.pairs.entry(left, right) = pair;
+                starts.push((number, places));
+                places += tally.places as usize;
+            }
+        }
+        self.arena.clear();
+        self.arena.resize(places + 1, P::default());
+        starts
     }
 }
 
-type Found = (u32, u32, Tally);
-
-/// Every pair of `words`, once.
-fn tallies<S: Symbol>(words: &Words<S>, num_ids: u32, control: &Control) -> Result<Vec<Found>> {
-    if num_ids <= DENSE_IDS {
-        let mut square = vec![Tally::default(); (num_ids * num_ids) as usize];
-        each_pair(words, control, |left, right, _, word| {
-            let tally = &mut square[(left * num_ids + right) as usize];
-            tally.count += words.counts[word];
-            tally.places += 1;
-        })?;
-        let numbered = (0..num_ids * num_ids).zip(square);
-        let seen = numbered.filter(|(_, tally)| tally.places > 0);
-        return Ok(seen.map(|(at, tally)| (at / num_ids, at % num_ids, tally)).collect());
-    }
-    let mut table = PairMap::<Tally>::with_capacity(words.cells.len() / 8);
-    each_pair(words, control, |left, right, _, word| {
-        let tally = table.entry(left, right);
-        tally.count += words.counts[word];
-        tally.places += 1;
-    })?;
-    Ok(table.iter().collect())
-}
-
-/// Call `visit(left, right, place, word)` for all neighbours in compact words.
-#[inline]
-fn each_pair<S: Symbol>(
-    words: &Words<S>,
-    control: &Control,
-    mut visit: impl FnMut(u32, u32, u32, usize),
-) -> Result<()> {
-    let mut last = words.separator;
-    let mut word = usize::MAX;
-    let mut until_check = CELLS_PER_CHECK;
-    for (at, &cell) in words.cells.iter().enumerate() {
-        if cell == words.separator {
-            word = word.wrapping_add(1);
-        } else if last != words.separator {
-            visit(last.id(), cell.id(), at as u32 - 1, word);
-        }
-        last = cell;
-        until_check -= 1;
-        if until_check == 0 {
-            control.check()?;
-            until_check = CELLS_PER_CHECK;
-        }
-    }
-    Ok(())
+/// A count that about `most` of the pairs reach.
+fn threshold(found: &[Found], most: usize) -> u64 {
+    let mut counts: Vec<u64> = found.iter().map(|found| found.tally.count).collect();
+    let highest = counts.iter().copied().max().unwrap_or(0);
+    let least = if counts.len() > most {
+        *counts.select_nth_unstable_by(most, |one, other| other.cmp(one)).1
+    } else {
+        0
+    };
+    least.max(highest / STEEPEST)
 }

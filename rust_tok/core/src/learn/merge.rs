@@ -10,6 +10,9 @@ use crate::error::Result;
 /// How many places are visited between two looks at the interrupt flag.
 const PLACES_PER_CHECK: usize = 1 << 16;
 
+/// How many places are looked at before those that still stand are merged.
+const BLOCK: usize = 64;
+
 /// The cursor of a neighbour whose new pair is not wanted.
 const UNWANTED: u64 = u64::MAX;
 
@@ -184,28 +187,40 @@ impl<P: Place> Merger<P> {
         let left_width = widths[step.left as usize] as usize;
         let right_width = widths[step.right as usize] as usize;
         let mut behind_itself = 0;
-        for &place in places {
-            let at = place.at() as usize;
-            let middle = at + left_width;
-            if cells[at] != left || cells[middle] != right {
-                continue;
+        let mut standing = [P::default(); BLOCK];
+        for places in places.chunks(BLOCK) {
+            // no branches here: the loads of a whole block are under way at once
+            let mut found = 0;
+            for &place in places {
+                let at = place.at() as usize;
+                standing[found] = place;
+                let stands = [cells[at] == left, cells[at + left_width] == right];
+                found += usize::from(stands == [true, true]);
             }
-            let end = middle + right_width;
-            let (before, after) = (cells[at - 1], cells[end]);
-            // the cells inside hold the newest id, so that no stale place finds its symbol here
-            cells[at] = made;
-            cells[middle - 1] = made;
-            cells[middle] = made;
-            cells[end - 1] = made;
-            let count = place.count(finder);
-            if before != separator {
-                self.left.note(before.id(), count, place);
-                if before == made {
-                    behind_itself += count;
+            for &place in &standing[..found] {
+                let at = place.at() as usize;
+                let middle = at + left_width;
+                if left == right && cells[at] != left {
+                    // the places of a run of one symbol overlap
+                    continue;
                 }
-            }
-            if after != separator {
-                self.right.note(after.id(), count, place);
+                let end = middle + right_width;
+                let (before, after) = (cells[at - 1], cells[end]);
+                // the cells inside hold the newest id, so that no stale place finds its symbol here
+                cells[at] = made;
+                cells[middle - 1] = made;
+                cells[middle] = made;
+                cells[end - 1] = made;
+                let count = place.count(finder);
+                if before != separator {
+                    self.left.note(before.id(), count, place);
+                    if before == made {
+                        behind_itself += count;
+                    }
+                }
+                if after != separator {
+                    self.right.note(after.id(), count, place);
+                }
             }
         }
         behind_itself

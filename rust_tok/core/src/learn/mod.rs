@@ -6,12 +6,14 @@
 //! comes up, and pairs under a threshold need not be known before it is lowered ([`index`]).
 //! docs/bpe.md has the proofs and the sources of the tie rules.
 
+mod census;
 mod characters;
 mod index;
 mod merge;
 mod options;
 mod places;
 mod queue;
+mod square;
 mod symbols;
 mod table;
 #[cfg(test)]
@@ -22,7 +24,7 @@ use crate::control::{Control, Stage};
 use crate::count::WordCounts;
 use crate::error::{Error, Result};
 use crate::vocab::{MAX_ID, quote};
-use index::{Index, Wanted};
+use index::Index;
 use merge::{Merger, Step};
 use places::{Bare, Counted, Place};
 use queue::{Candidate, Queue};
@@ -88,18 +90,32 @@ impl Front for Bytes<'_> {
 /// Where one way of working gives way to another; the result does not depend on it.
 #[derive(Debug, Clone, Copy)]
 struct Tuning {
-    /// an epoch starts with about this many known pairs for each merge that is still to come, ...
-    pairs_per_merge: usize,
-    /// ... but at least this many
-    least_pairs: usize,
+    /// the first epoch knows about this many pairs; a later one as many as there are merges to come,
+    /// which is how many it lasts for, and some more
+    first_pairs: usize,
+    /// up to this many ids the pairs have a square table
+    square_ids: u32,
+    /// there is a bucket for about this many cells, ...
+    cells_per_bucket: usize,
+    /// ... but at least so many in all: pairs that share one keep the threshold high for longer
+    least_buckets: usize,
+    /// a thread is given at least this many cells to count
+    cells_per_thread: usize,
     /// the arena may double and grow by this much before the places of dead pairs are dropped
     arena_slack: usize,
     /// words of more symbols than this on average are few: their places need no counts of their own
     long_words: usize,
 }
 
-const TUNING: Tuning =
-    Tuning { pairs_per_merge: 2, least_pairs: 4096, arena_slack: 1 << 20, long_words: 256 };
+const TUNING: Tuning = Tuning {
+    first_pairs: 1000,
+    square_ids: 512,
+    cells_per_bucket: 4,
+    least_buckets: 1 << 12,
+    cells_per_thread: 1 << 18,
+    arena_slack: 1 << 20,
+    long_words: 256,
+};
 
 /// Learn up to `num_new` new symbols from `words`, after the merges of `base`.
 ///
@@ -164,7 +180,6 @@ fn start<S: Symbol>(
 struct Learner<'o, S, P> {
     options: &'o Options,
     tuning: Tuning,
-    min_count: u64,
     symbols: Symbols,
     /// the ids that words hold, or have held
     used: Vec<bool>,
@@ -204,11 +219,15 @@ impl<'o, S: Symbol, P: Place> Learner<'o, S, P> {
         Ok(Self {
             options,
             tuning,
-            min_count: options.min_count.max(1),
             symbols: Symbols::new(&base.spelled, options.tie, options.max_token_bytes),
             used,
             words,
-            index: Index::new(Wanted::Given(given)),
+            index: Index::new(
+                (!base.merges.is_empty()).then_some(given),
+                options.min_count.max(1),
+                options.threads,
+                tuning,
+            ),
             queue: Queue::default(),
             merger: Merger::new(num_ids),
             learned: Learned { merges: Vec::new(), counts: Vec::new(), stop: Stop::Enough },
@@ -218,18 +237,21 @@ impl<'o, S: Symbol, P: Place> Learner<'o, S, P> {
 
     fn run(mut self, base: &Base, num_new: u32, control: &Control) -> Result<Learned> {
         if !base.merges.is_empty() {
-            self.index.rebuild(&self.words, &self.symbols, control)?;
+            self.index.rebuild(&self.words, &self.symbols, None, control)?;
             for &(left, right, made) in &base.merges {
                 let count = self.index.pairs.get(left, right).map_or(0, |pair| pair.count);
                 self.merge(Step { left, right, made }, count, control)?;
             }
         }
+        self.index.given = None;
         let mut to_come = num_new;
-        self.begin_epoch(to_come, control)?;
+        if to_come > 0 {
+            self.begin_epoch(to_come, control)?;
+        }
         while to_come > 0 {
             control.check()?;
             let Some(Candidate { left, right, count, .. }) = self.next() else {
-                if self.least() <= self.min_count {
+                if self.index.least == self.index.min_count {
                     self.learned.stop = Stop::NoPairsLeft;
                     break;
                 }
@@ -257,31 +279,27 @@ impl<'o, S: Symbol, P: Place> Learner<'o, S, P> {
             };
             self.merge(Step { left, right, made }, count, control)?;
             if self.index.arena.len() > self.arena_limit {
-                self.begin_epoch(to_come, control)?;
+                self.words.compact(None, control)?;
+                self.refresh(None, control)?;
             }
         }
         Ok(self.learned)
     }
 
-    /// The count that every known pair reaches, and no other.
-    fn least(&self) -> u64 {
-        match self.index.wanted {
-            Wanted::AtLeast(least) | Wanted::Best { min_count: least, .. } => least,
-            Wanted::Given(_) => 0,
-        }
-    }
-
     /// Know enough pairs for a good part of the merges to come.
     fn begin_epoch(&mut self, to_come: u32, control: &Control) -> Result<()> {
-        self.words.compact(None, control)?;
-        let most = (to_come as usize * self.tuning.pairs_per_merge).max(self.tuning.least_pairs);
-        self.index.wanted = Wanted::Best { most, min_count: self.min_count };
-        self.refresh(control)
+        let most = if self.learned.merges.is_empty() {
+            self.tuning.first_pairs
+        } else {
+            self.words.compact(None, control)?;
+            to_come as usize * 17 / 16 + self.tuning.first_pairs / 8 + 1
+        };
+        self.refresh(Some(most), control)
     }
 
-    /// Find all wanted pairs and their places anew.
-    fn refresh(&mut self, control: &Control) -> Result<()> {
-        self.index.rebuild(&self.words, &self.symbols, control)?;
+    /// Find all wanted pairs and their places anew, about `most` of them if that is given.
+    fn refresh(&mut self, most: Option<usize>, control: &Control) -> Result<()> {
+        self.index.rebuild(&self.words, &self.symbols, most, control)?;
         self.arena_limit = self.index.arena.len() * 2 + self.tuning.arena_slack;
         let Self { index, symbols, .. } = self;
         let candidates = index.pairs.iter().map(|(left, right, pair)| {
@@ -294,7 +312,7 @@ impl<'o, S: Symbol, P: Place> Learner<'o, S, P> {
 
     /// Take the first pair off the queue; `None` when the known ones are used up.
     fn next(&mut self) -> Option<Candidate> {
-        let least = self.least();
+        let least = self.index.least;
         loop {
             let top = self.queue.peek()?;
             let Candidate { left, right, .. } = top;
@@ -330,7 +348,7 @@ impl<'o, S: Symbol, P: Place> Learner<'o, S, P> {
             if count > 0 {
                 // the pairs of a symbol that is there already rise: count anew
                 self.words.compact(Some(step), control)?;
-                self.refresh(control)?;
+                self.refresh(None, control)?;
             }
             return Ok(());
         }

@@ -17,16 +17,18 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
+    #[inline]
     fn before(&self, other: &Self, symbols: &Symbols) -> bool {
-        let order = other.count.cmp(&self.count).then_with(|| self.key.cmp(&other.key));
-        match order {
-            Ordering::Less => true,
-            Ordering::Greater => false,
-            Ordering::Equal => {
-                let ids = |candidate: &Self| (candidate.left, candidate.right);
-                symbols.compare(ids(self), ids(other)) == Ordering::Less
-            }
-        }
+        let place =
+            |candidate: &Self| u128::from(candidate.count) << 64 | u128::from(!candidate.key);
+        let (mine, its) = (place(self), place(other));
+        mine > its || mine == its && self.spelled_before(other, symbols)
+    }
+
+    #[cold]
+    fn spelled_before(&self, other: &Self, symbols: &Symbols) -> bool {
+        let ids = |candidate: &Self| (candidate.left, candidate.right);
+        symbols.compare(ids(self), ids(other)) == Ordering::Less
     }
 }
 

@@ -182,14 +182,27 @@ fn options() -> impl Strategy<Value = Options> {
 
 /// Ways of working that ordinary text of a few letters would never see.
 fn tuning() -> impl Strategy<Value = Tuning> {
-    (0..2_usize, 1..6_usize, 0..40_usize, prop::sample::select(vec![1, 1 << 20])).prop_map(
-        |(pairs_per_merge, least_pairs, arena_slack, long_words)| Tuning {
-            pairs_per_merge,
-            least_pairs,
-            arena_slack,
-            long_words,
-        },
+    (
+        1..6_usize,
+        prop::sample::select(vec![0, 10, 512]),
+        prop::sample::select(vec![1, 4, 100]),
+        prop::sample::select(vec![1, 7, 1 << 20]),
+        0..40_usize,
+        prop::sample::select(vec![1, 1 << 20]),
     )
+        .prop_map(
+            |(first_pairs, square_ids, buckets, cells_per_thread, arena_slack, long_words)| {
+                Tuning {
+                    first_pairs,
+                    square_ids,
+                    cells_per_bucket: buckets,
+                    least_buckets: buckets,
+                    cells_per_thread,
+                    arena_slack,
+                    long_words,
+                }
+            },
+        )
 }
 
 fn run(words: &Sequences, base: &Base, num_new: u32, options: &Options) -> Learned {
