@@ -5,8 +5,6 @@
 mod counter;
 mod counts;
 pub mod file;
-#[expect(unsafe_code, reason = "advice about memory takes pointers")]
-mod memory;
 mod sorted;
 mod spill;
 mod stream;

@@ -10,6 +10,8 @@ pub mod encode;
 pub mod error;
 pub mod format;
 pub mod learn;
+#[expect(unsafe_code, reason = "advice about memory takes pointers")]
+mod memory;
 mod parallel;
 pub mod split;
 pub mod tokenizer;

@@ -9,9 +9,9 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
-use super::memory::{on_large_pages, prefetch};
 use super::{WordCounts, overflow};
 use crate::error::{Error, Result};
+use crate::memory::{on_large_pages, prefetch};
 use crate::parallel::share_out;
 
 /// The longest word that is a key by itself.

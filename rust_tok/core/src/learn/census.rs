@@ -11,6 +11,7 @@ use super::table::{PairMap, hash_of};
 use super::words::{Symbol, Words};
 use crate::control::Control;
 use crate::error::Result;
+use crate::memory::on_large_pages;
 use crate::parallel::on_threads;
 
 /// A run of cells that one thread counts: pairs that end in it.
@@ -99,7 +100,7 @@ impl<'w, S: Symbol> Runs<'w, S> {
     ) -> Result<Buckets> {
         let len = self.num_buckets;
         let mut all = on_threads(&self.runs, |run| {
-            let mut sums = vec![0_u64; len];
+            let mut sums = on_large_pages::<u64>(len);
             run.each(control, |left, right, count, is_pair, _| {
                 let counted = is_pair && may_merge(left, right);
                 sums[bucket(left, right, len)] += if counted { count } else { 0 };

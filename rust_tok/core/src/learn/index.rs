@@ -12,6 +12,7 @@ use super::table::PairMap;
 use super::words::{Symbol, Words};
 use crate::control::Control;
 use crate::error::Result;
+use crate::memory::room_on_large_pages;
 
 /// How many cells are passed between two looks at the interrupt flag.
 pub(super) const CELLS_PER_CHECK: usize = 1 << 18;
@@ -162,7 +163,9 @@ impl<P: Place> Index<P> {
                 places += tally.places as usize;
             }
         }
-        self.arena.clear();
+        // room to grow, so that what was written once is seldom moved
+        self.arena = Vec::new();
+        self.arena = room_on_large_pages(places + places / 2 + 1);
         self.arena.resize(places + 1, P::default());
         starts
     }

@@ -9,6 +9,7 @@
 use super::merge::Step;
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::memory::room_on_large_pages;
 
 /// An id as the cells hold it.
 pub(super) trait Symbol: Copy + Eq + Default + Send + Sync + 'static {
@@ -73,7 +74,12 @@ impl<S: Symbol> Words<S> {
         control: &Control,
     ) -> Result<Self> {
         let separator = S::of(num_ids);
-        let (mut cells, mut counts) = (vec![separator], Vec::new());
+        let mut room = 1;
+        for (symbols, _) in front.words() {
+            room += symbols.count() + 1;
+        }
+        let (mut cells, mut counts) = (room_on_large_pages(room), Vec::new());
+        cells.push(separator);
         let (mut all_pairs, mut largest) = (0_u64, 0);
         let mut next_check = CELLS_PER_CHECK;
         for (symbols, count) in front.words() {

@@ -2,7 +2,7 @@
 
 /// Have the cache line of `value` brought near, on processors where that is known to help.
 #[inline]
-pub(super) fn prefetch<T>(value: &T) {
+pub(crate) fn prefetch<T>(value: &T) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -14,9 +14,16 @@ pub(super) fn prefetch<T>(value: &T) {
     let _ = value;
 }
 
-/// `len` default values, on large pages where the system has them to give: looked up at random, a
+/// `len` default values, on large pages.
+pub(crate) fn on_large_pages<T: Clone + Default>(len: usize) -> Vec<T> {
+    let mut values = room_on_large_pages(len);
+    values.resize(len, T::default());
+    values
+}
+
+/// Room for `len` values, on large pages where the system has them to give: looked up at random, a
 /// table on small ones misses the processor's page tables too.
-pub(super) fn on_large_pages<T: Clone + Default>(len: usize) -> Vec<T> {
+pub(crate) fn room_on_large_pages<T>(len: usize) -> Vec<T> {
     let mut values: Vec<T> = Vec::with_capacity(len);
     #[cfg(target_os = "linux")]
     {
@@ -36,7 +43,6 @@ pub(super) fn on_large_pages<T: Clone + Default>(len: usize) -> Vec<T> {
             }
         }
     }
-    values.resize(len, T::default());
     values
 }
 
