@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from primetone import errors as errors
+    from primetone import signals as signals
     from primetone._rust_tok import __version__ as __version__
     from primetone.errors import Error as Error
     from primetone.recipe import Recipe as Recipe
@@ -51,6 +52,7 @@ __all__ = [
     "__version__",
     "errors",
     "load_recipe",
+    "signals",
     "train",
     "write_store",
 ]
@@ -59,8 +61,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     import importlib
 
-    if name == "errors":
-        return importlib.import_module("primetone.errors")
+    if name in ("errors", "signals"):
+        return importlib.import_module(f"primetone.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'primetone' has no attribute {name!r}")
     try:

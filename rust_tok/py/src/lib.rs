@@ -7,6 +7,7 @@ mod door;
 mod errors;
 mod files;
 mod formats;
+mod signal;
 mod learning;
 mod text;
 mod tokenizer;
@@ -26,6 +27,8 @@ mod _rust_tok {
         read_tokenizer_json, write_gpt2, write_merges, write_tekken, write_tiktoken,
         write_tokenizer_json,
     };
+    #[pymodule_export]
+    use super::signal::SignalBank;
     #[pymodule_export]
     use super::tokenizer::Tokenizer;
 
