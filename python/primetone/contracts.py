@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-Capability: TypeAlias = Literal["generate", "score", "chat"]
+Capability: TypeAlias = Literal["generate", "score", "chat", "internals"]
 """What a family's model can be asked to do once it is trained."""
 
 Role: TypeAlias = Literal["matrix", "embedding", "head", "vector"]
@@ -48,11 +48,21 @@ class Window:
 
     length: int
     shift: int = 1
+    stride: int | None = None
+    """Tokens from one window of an epoch to the next; `length` where it is None."""
+    predicts: Literal["all", "last"] = "all"
+    """Targets in training: one for every input, or one for the last. A model of the second kind,
+    given a longer row, predicts after each position from the `length` tokens that end there."""
 
     @property
     def span(self) -> int:
         """Tokens of the stream that one window touches."""
         return self.length + self.shift
+
+    @property
+    def num_targets(self) -> int:
+        """Predictions that a window counts for."""
+        return self.length if self.predicts == "all" else 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,4 +142,29 @@ class Family(Protocol):
 
     def writer(self, model: torch.nn.Module, *, eos_id: int | None) -> Writer:
         """A fresh writer; `eos_id` opens the text when the prompt is empty."""
+        ...
+
+    def figures(self, model: torch.nn.Module, ids_BT: torch.Tensor) -> Mapping[str, float]:
+        """The model's inner health on some text, for the log beside its likelihood."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Internals:
+    """What happened to a prompt inside a model."""
+
+    arrays: Mapping[str, np.ndarray]
+    """By the name of the stage."""
+    prompt: tuple[str, ...]
+    """The text of each token of the prompt."""
+    symbols: tuple[str, ...]
+    """The text of each token of the vocabulary."""
+
+
+@runtime_checkable
+class Explained(Protocol):
+    """A family that can `internals`: it shows what happens inside its models."""
+
+    def internals(self, model: torch.nn.Module, ids: Sequence[int]) -> Mapping[str, np.ndarray]:
+        """Arrays by name: the stages of these ids on their way through the model."""
         ...

@@ -24,6 +24,7 @@ FORMAT, VERSION = "primetone-recipe", 1
 
 MAY_CHANGE = (
     "train.steps",
+    "train.epochs",
     "train.max_seconds",
     "train.log_every",
     "train.eval_every",
@@ -48,6 +49,13 @@ class TokenizerConfig:
     unknown: Literal["error", "<unk>"] = option(
         "error", "what a character outside the alphabet becomes (char)"
     )
+    specials: Literal["all", "none"] = option(
+        "all", "none: characters alone, no token for padding, ends or unknown ones (char)"
+    )
+
+    def __post_init__(self) -> None:
+        if self.specials == "none" and self.unknown != "error":
+            raise ConfigError(f"specials: expected all where unknown is {self.unknown}, found none")
 
 
 @dataclass(frozen=True, kw_only=True)

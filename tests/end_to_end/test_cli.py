@@ -30,6 +30,7 @@ VERBS = (
     "train",
     "evaluate",
     "generate",
+    "chat",
     "plot",
     "inspect",
     "demo",

@@ -18,11 +18,11 @@ PACKAGE = ROOT / "python" / "primetone"
 FLOORS = (
     ("errors", "files", "config"),
     ("contracts",),
-    ("text", "nn", "objectives", "generation"),
+    ("text", "signals", "nn", "objectives", "generation"),
     ("families",),
     ("training", "evaluation"),
     ("recipe", "run"),
-    ("plots", "demo"),
+    ("plots", "chat", "demo"),
     ("cli",),
 )
 """Parts of the package from the ground up; docs/architecture.md says what each is for."""
@@ -50,6 +50,7 @@ TORCH_FREE = (
     "primetone.evaluation.baselines",
     "primetone.evaluation.report",
     "primetone.plots",
+    "primetone.signals",
     "primetone.cli.app",
 )
 """What has to work where torch is not installed."""

@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 import pytest
 
 from primetone.errors import RunError
-from primetone.plots import plot_run, smooth
+from primetone.plots import plot_run
+from primetone.plots.curves import smooth
 
 pytest.importorskip("matplotlib")
 

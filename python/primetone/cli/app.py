@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cyclopts import App, Parameter
 
+from primetone.cli.chat import chat
 from primetone.cli.convert import convert
 from primetone.cli.count import count, merge_counts
 from primetone.cli.decode import decode
@@ -44,6 +45,7 @@ def build_app() -> App:
         evaluate,
         generate,
         plot,
+        chat,
     ):
         app.command(verb, help_epilogue="")
     app.command(build_inspect())

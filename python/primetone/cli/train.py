@@ -110,6 +110,8 @@ class TrainingLine:
 
     def show(self, line: Mapping[str, Any]) -> None:
         """Take in one logged line."""
+        if line["event"] == "start":
+            self.steps = line["steps"]
         if line["event"] == "note":
             self.progress.clear()
             print_note(line["text"])

@@ -19,6 +19,8 @@ from primetone.errors import TextError
 from primetone.evaluation.report import bits_per_byte
 
 TOKENS_PER_PASS = 8_192
+ROWS_OF_CONTEXTS = 16
+"""Windows in a scored row of a model that predicts from one window alone."""
 
 
 class Placement(Protocol):
@@ -66,8 +68,9 @@ def score(
             f"expected at least {window.shift + 1} tokens to score, found {len(ids)}: "
             "give more text"
         )
-    length = min(window.length, num_predictions)
-    stride = min(stride or max(1, window.length // 2), length)
+    length, stride = _row(window, stride)
+    length = min(length, num_predictions)
+    stride = min(stride, length)
     starts, first_scored = _plan(num_predictions, length=length, stride=stride)
     was_training = model.training
     model.eval()
@@ -88,6 +91,18 @@ def score(
         nats += float(nats_BT.cpu().double()[torch.from_numpy(mask_BT)].sum())
     model.train(was_training)
     return Score(nats=nats, num_tokens=num_predictions)
+
+
+def _row(window: Window, stride: int | None) -> tuple[int, int]:
+    """Tokens of a scored row, and how far rows advance.
+
+    A model that predicts from the last `length` tokens is given rows that share just as many, so
+    that every prediction but those at the very start has all it may see.
+    """
+    if window.predicts == "all":
+        return window.length, stride or max(1, window.length // 2)
+    length = max(ROWS_OF_CONTEXTS * window.length, 64)
+    return length, stride or length - window.length + 1
 
 
 def _plan(num_predictions: int, *, length: int, stride: int) -> tuple[np.ndarray, np.ndarray]:

@@ -71,9 +71,15 @@ class Evaluation:
             notes=notes,
         )
 
+    @property
+    def bits_per_character(self) -> float | None:
+        """The surprise of a character, in bits."""
+        return None if self.nats_per_character is None else self.nats_per_character / math.log(2)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; a figure that is not finite becomes None."""
         tree = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        tree["bits_per_character"] = self.bits_per_character
         tree["baselines"] = {name: _finite(value) for name, value in self.baselines.items()}
         tree["notes"] = list(self.notes)
         return {key: _finite(value) for key, value in tree.items()}
@@ -91,6 +97,7 @@ class Evaluation:
         ]
         if self.nats_per_character is not None:
             figures.append(("nats per character", f"{self.nats_per_character:.4f}"))
+            figures.append(("bits per character", f"{self.bits_per_character:.4f}"))
         figures += [
             ("tokens scored", f"{self.num_tokens:,}"),
             ("bytes of text", f"{self.num_bytes:,}"),

@@ -13,6 +13,7 @@ from primetone.errors import ConfigError
 FAMILIES: Mapping[str, str] = MappingProxyType(
     {
         "decoder": "primetone.families.decoder:DECODER",
+        "signal": "primetone.families.signal.family:SIGNAL",
     }
 )
 """Name of a family -> `module:object` that holds it. A new family is one file and one line here."""

@@ -6,7 +6,7 @@ Letters: B batch, T time, D width, V vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
@@ -105,15 +105,24 @@ class Block(nn.Module):
 
 @final
 class Decoder(nn.Module):
-    """Token ids to next-token logits: `ids_BT -> logits_BTV`, for T up to the context."""
+    """Token ids to next-token logits: `ids_BT -> logits_BTV`, for T up to the context.
+
+    `reader` stands in for the token table: a module that gives x_BTD of ids_BT, from a position
+    `start` on, and never looks beyond a position. The head is then untied. Its parameters have the
+    roles that their modules' kinds say; a parameter of the reader itself is a table.
+    """
 
     position_table_TD: Tensor
 
-    def __init__(self, config: DecoderConfig, *, vocab_size: int) -> None:
+    def __init__(
+        self, config: DecoderConfig, *, vocab_size: int, reader: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.config = config
         self.vocab_size = vocab_size
-        self.tokens = nn.Embedding(vocab_size, config.width)
+        self.reader = reader
+        if reader is None:
+            self.tokens = nn.Embedding(vocab_size, config.width)
         if config.positions == "learned":
             self.positions = nn.Embedding(config.context, config.width)
         elif config.positions == "sinusoidal":
@@ -140,9 +149,9 @@ class Decoder(nn.Module):
         return self._logits(x_BTD)
 
     def extend(self, ids_1T: Tensor, caches: Sequence[LayerCache]) -> Tensor:
-        """Logits_V after the last of these tokens, which follow those in the caches, one a layer.
+        """Logits_V after the last of these tokens; the caches, one a layer, hold the first of them.
 
-        Either the caches are empty or a single token comes.
+        Either the caches are empty or all but one token are in them.
         """
         start = caches[0].length
         x_1TD = self._embed(ids_1T, start=start)
@@ -153,7 +162,7 @@ class Decoder(nn.Module):
 
     def new_caches(self) -> list[LayerCache]:
         """Empty caches for one sequence, one a layer."""
-        config, like = self.config, self.tokens.weight
+        config, like = self.config, next(self.blocks.parameters())
         head_width = config.width // config.heads
         return [LayerCache(config.context, config.heads, head_width, like) for _ in self.blocks]
 
@@ -165,15 +174,24 @@ class Decoder(nn.Module):
                 roles[f"{name}.weight"] = "embedding"
             elif isinstance(module, nn.Linear | StackedLinear):
                 roles[f"{name}.weight"] = "head" if name == "head" else "matrix"
+            elif isinstance(module, nn.MultiheadAttention):
+                roles[f"{name}.in_proj_weight"] = "matrix"
+        if self.reader is not None:
+            own = self.reader.named_parameters(recurse=False)
+            roles |= {f"reader.{name}": "embedding" for name, _ in own}
         return roles
 
     def _embed(self, ids_BT: Tensor, *, start: int) -> Tensor:
         """Token vectors plus position vectors, scaled so that a small table fills the stream."""
-        x_BTD = self.tokens(ids_BT)
-        stop = start + ids_BT.shape[1]
-        if self.config.positions == "learned":
-            x_BTD = x_BTD + self.positions.weight[start:stop]
-        x_BTD = x_BTD * math.sqrt(self.config.width)
+        stop = ids_BT.shape[1]
+        scale = math.sqrt(self.config.width)
+        learned = self.config.positions == "learned"
+        if self.reader is None:
+            x_BTD = self.tokens(ids_BT[:, start:])
+            x_BTD = (x_BTD + self.positions.weight[start:stop] if learned else x_BTD) * scale
+        else:
+            x_BTD = self.reader(ids_BT, start=start)
+            x_BTD = x_BTD + self.positions.weight[start:stop] * scale if learned else x_BTD
         if self.config.positions == "sinusoidal":
             x_BTD = x_BTD + self.position_table_TD[start:stop]
         if self.config.dropout:
@@ -200,7 +218,8 @@ class Decoder(nn.Module):
         tied = config.head == "tied"
         table_std = TIED_STD_TIMES_WIDTH / config.width if tied else config.width**-0.5
         outward_std = INIT_STD / math.sqrt(2 * config.layers)
-        nn.init.normal_(self.tokens.weight, std=table_std)
+        if self.reader is None:
+            nn.init.normal_(self.tokens.weight, std=table_std)
         if config.positions == "learned":
             nn.init.normal_(self.positions.weight, std=table_std)
         elif config.positions == "sinusoidal":
@@ -255,19 +274,19 @@ class DecoderWriter:
             kept = self.window[context - context // 2 :]
             return self._read([*kept, int(token_id)])
         self.window.append(int(token_id))
-        return self._extend([int(token_id)])
+        return self._extend()
 
     def _read(self, ids: list[int]) -> Tensor:
         self.model.eval()
         self.window = ids
         for cache in self.caches:
             cache.length = 0
-        return self._extend(ids)
+        return self._extend()
 
     @torch.inference_mode()
-    def _extend(self, ids: list[int]) -> Tensor:
-        device = self.model.tokens.weight.device
-        ids_1T = torch.tensor([ids], dtype=torch.int64, device=device)
+    def _extend(self) -> Tensor:
+        device = self.caches[0].keys_1HTK.device
+        ids_1T = torch.tensor([self.window], dtype=torch.int64, device=device)
         return self.model.extend(ids_1T, self.caches).float()
 
 
@@ -295,6 +314,10 @@ class DecoderFamily:
     def writer(self, model: Decoder, *, eos_id: int | None) -> DecoderWriter:
         """A writer with its own cache."""
         return DecoderWriter(model, eos_id=eos_id)
+
+    def figures(self, model: Decoder, ids_BT: Tensor) -> Mapping[str, float]:
+        """None."""
+        return {}
 
 
 DECODER = DecoderFamily()

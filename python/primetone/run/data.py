@@ -17,7 +17,7 @@ from primetone.files import read_json, write_json
 from primetone.recipe import Recipe, TokenizerConfig
 from primetone.text.corpus import Corpus, CorpusSplit
 from primetone.text.store import TokenStore, is_store, write_store
-from primetone.text.tokenizer import Tokenizer
+from primetone.text.tokenizer import CHARACTER_SPECIALS, Tokenizer
 
 Sources = Sequence[str | os.PathLike[str]] | Corpus
 """Texts, or one token store, by their paths; or a corpus that is in memory."""
@@ -152,7 +152,8 @@ def learn_tokenizer(
                 progress=progress,
             )
         case "char":
-            return Tokenizer.characters(corpus.texts(), unknown=config.unknown)
+            kept = CHARACTER_SPECIALS if config.specials == "all" else ()
+            return Tokenizer.characters(corpus.texts(), unknown=config.unknown, specials=kept)
         case "byte":
             return Tokenizer.bytes()
 

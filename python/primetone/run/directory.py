@@ -6,13 +6,13 @@ import functools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, final
+from typing import Any, cast, final
 
 import torch
 
 from primetone.config import decode, encode
-from primetone.contracts import Capability, Family
-from primetone.errors import ConfigError, FormatError, RunError
+from primetone.contracts import Capability, Explained, Family, Internals
+from primetone.errors import ConfigError, FormatError, RunError, TextError
 from primetone.evaluation.report import Evaluation
 from primetone.families import family
 from primetone.files import DirectoryCommit, verify_manifest, write_json
@@ -171,6 +171,29 @@ class Run:
         settings = self.sampling(**sampling)
         return self.write(self.model(step), prompt, settings)
 
+    def speaker(self, *, step: int | None = None) -> Callable[[str, SamplingConfig], Iterator[str]]:
+        """A function that writes new text after a prompt; the model is loaded once."""
+        self._require("chat")
+        model = self.model(step)
+        return lambda prompt, settings: self.write(model, prompt, settings)
+
+    def internals(self, prompt: str, *, step: int | None = None) -> Internals:
+        """What happens to a prompt inside the model, stage by stage.
+
+        Errors: ConfigError if the family cannot show it, TextError for an empty prompt.
+        """
+        self._require("internals")
+        ids = [int(token_id) for token_id in self.tokenizer.encode(prompt)]
+        if not ids:
+            raise TextError("expected a prompt of at least one character, found none: give a text")
+        family = cast("Explained", self.family)
+        symbols = [self.tokenizer[token_id] for token_id in range(self.tokenizer.vocab_size)]
+        return Internals(
+            arrays=family.internals(self.model(step), ids),
+            prompt=tuple(symbols[token_id].decode("utf-8", "replace") for token_id in ids),
+            symbols=tuple(symbol.decode("utf-8", "replace") for symbol in symbols),
+        )
+
     def write(self, model: torch.nn.Module, prompt: str, settings: SamplingConfig) -> Iterator[str]:
         """New text by a model of this run that is in memory."""
         writer = self.family.writer(model, eos_id=self.tokenizer.eos_id)
@@ -230,6 +253,12 @@ class Run:
 
     def _load(self, step: int) -> torch.nn.Module:
         weights = self.checkpoints.load_model(step)
+        for name, tensor in weights.items():
+            if not tensor.isfinite().all():
+                raise FormatError(
+                    f"the checkpoint of step {step} in {self.path} holds numbers that are not "
+                    f"finite, in {name}: use an earlier one by --step, or train again"
+                )
         model = self.build_model()
         try:
             model.load_state_dict(weights)

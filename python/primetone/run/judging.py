@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -39,13 +40,28 @@ class Judge:
         """Bytes of text that the scored tokens stand for: all after the first."""
         return int(self.lengths_V[ids[self.window.shift :]].sum(dtype=np.int64))
 
+    def num_characters(self, ids: np.ndarray) -> int:
+        """Characters of text that the scored tokens stand for, counted at their first bytes."""
+        return int(self.characters_V[ids[self.window.shift :]].sum(dtype=np.int64))
+
+    @functools.cached_property
+    def characters_V(self) -> np.ndarray:
+        """How many characters begin in each token; 0 for specials."""
+        counts = [
+            sum(byte & 0xC0 != 0x80 for byte in self.tokenizer[token_id]) if length else 0
+            for token_id, length in enumerate(self.lengths_V.tolist())
+        ]
+        return np.array(counts, dtype=np.int64)
+
     def quick(self, model: torch.nn.Module, ids: np.ndarray) -> dict[str, float]:
         """The figures that are logged while training."""
         result = self.score(model, ids)
         num_bytes = max(self.num_bytes(ids), 1)
+        num_characters = max(self.num_characters(ids), 1)
         return {
             "nats_per_token": result.nats_per_token,
             "bits_per_byte": result.bits_per_byte(num_bytes),
+            "bits_per_character": result.bits_per_byte(num_characters),
             "num_tokens": result.num_tokens,
         }
 

@@ -28,6 +28,8 @@ from primetone.training.trainer import Report, Trainer
 Resume = Literal["never", "auto"]
 PathLike = str | os.PathLike[str]
 SAMPLES = "samples"
+FIGURES_TOKENS = 4096
+"""Validation tokens on which the inner figures of a model are taken."""
 
 
 def train(
@@ -145,7 +147,13 @@ def _evaluation(
         return None
     cap = run.recipe.train.eval_tokens
     stretch = ids[: cap + 1] if cap else ids
-    return lambda: run.judge.quick(model, stretch)
+    seen = np.asarray(stretch[:FIGURES_TOKENS], dtype=np.int64)[None]
+
+    def evaluate() -> Mapping[str, float]:
+        figures = run.family.figures(model, run.runtime.place(seen))
+        return {**run.judge.quick(model, stretch), **figures}
+
+    return evaluate
 
 
 def _sampling(run: Run, model: torch.nn.Module) -> Callable[[int], str] | None:

@@ -54,16 +54,25 @@ class Loader:
         self.place = place
         self.rank = rank
         self.world = world
+        self.stride = window.stride or window.length
         # One window less than would fit, where there are several: the phase then takes any value.
-        self.windows_per_epoch = max(1, (num_tokens - window.shift) // window.length - 1)
-        used = (self.windows_per_epoch - 1) * window.length + window.span
+        # Windows that begin at every token need no phase.
+        spare = 0 if self.stride == 1 else 1
+        fitting = (num_tokens - window.span) // self.stride + 1
+        self.windows_per_epoch = max(1, fitting - spare)
+        used = (self.windows_per_epoch - 1) * self.stride + window.span
         self.num_phases = num_tokens - used + 1
         self._span_S = np.arange(window.span)
 
     @property
     def tokens_per_batch(self) -> int:
         """Predictions in one batch of one rank."""
-        return self.batch_size * self.window.length
+        return self.batch_size * self.window.num_targets
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches of all ranks in which every window is seen once, the last filled up."""
+        return -(-self.windows_per_epoch // (self.batch_size * self.world))
 
     def starts(self, number: int) -> np.ndarray:
         """Where in the stream the windows of batch `number` begin."""
@@ -76,7 +85,7 @@ class Loader:
             mine = epochs == epoch
             keys = _epoch_keys(self.seed, epoch)
             order = permute(places[mine], size=self.windows_per_epoch, keys=keys[1:])
-            starts_B[mine] = order * self.window.length + int(keys[0]) % self.num_phases
+            starts_B[mine] = order * self.stride + int(keys[0]) % self.num_phases
         return starts_B
 
     def batch(self, number: int) -> Batch:
@@ -85,7 +94,7 @@ class Loader:
         placed_BS = self.place(ids_BS)
         return Batch(
             inputs_BT=placed_BS[:, : self.window.length],
-            targets_BT=placed_BS[:, self.window.shift :],
+            targets_BT=placed_BS[:, self.window.span - self.window.num_targets :],
             weight=self.tokens_per_batch,
         )
 

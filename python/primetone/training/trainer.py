@@ -9,7 +9,7 @@ import gc
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, final
 
 import torch
@@ -35,6 +35,9 @@ class TrainConfig:
     """How long to train, on how much at once, and what happens how often (0: only at the end)."""
 
     steps: int = option(1000, "optimiser steps at most", minimum=1)
+    epochs: float | None = option(
+        None, "passes over the training windows, which then decide the steps", above=0.0
+    )
     max_seconds: float | None = option(
         None, "stop after this much time; the schedule then follows the clock too", above=0.0
     )
@@ -97,7 +100,7 @@ class Trainer:
         self.phases = tuple(phases)
         self.loader = loader
         self.runtime = runtime
-        self.train = train
+        self.train = train if train.epochs is None else _in_steps(train, loader)
         self.schedule = schedule
         self.metrics = metrics
         self.checkpoints = checkpoints
@@ -124,6 +127,7 @@ class Trainer:
         """
         if resume and (latest := self.checkpoints.latest()) is not None:
             self.load(self.checkpoints.load(latest))
+        self._tell({"event": "start", "step": self.step, "steps": self.train.steps})
         started = time.monotonic() - self.elapsed_seconds
         is_first, ended_by = True, self._ended_by()
         with StopRequest() as stop, self.runtime.multiplying():
@@ -322,6 +326,13 @@ class Trainer:
     def _tell(self, line: Mapping[str, Any]) -> None:
         if self.report is not None:
             self.report(line)
+
+
+def _in_steps(train: TrainConfig, loader: Loader) -> TrainConfig:
+    """The same with as many steps as its epochs take, the last begun one finished."""
+    assert train.epochs is not None
+    batches = train.epochs * loader.batches_per_epoch
+    return replace(train, steps=max(1, math.ceil(batches / train.accumulate)))
 
 
 def _add(sums: dict[str, Tensor], name: str, value: Tensor) -> None:

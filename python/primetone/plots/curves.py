@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from primetone.errors import MissingExtraError, RunError
-from primetone.files import explained, write_atomically
+from primetone.errors import RunError
+from primetone.files import explained
+from primetone.plots.canvas import INK, QUIET, figure_class, save_figure
 from primetone.training.metrics import METRICS, read_metrics
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MANY = 40
 """Points from which on a noisy curve is smoothed, and none carries markers."""
-INK, QUIET, TRAIN, VALIDATION = "#222222", "#bbbbbb", "#2a6f97", "#d1495b"
+TRAIN, VALIDATION = "#2a6f97", "#d1495b"
 
 
 class Panel(NamedTuple):
@@ -68,6 +68,33 @@ PANELS = (
         "tokens per second",
         (("train", "tokens_per_second", "training", TRAIN),),
         floor=0.0,
+    ),
+    Panel(
+        "codebook",
+        "Codewords in effective use",
+        "usage perplexity",
+        (("evaluate", "usage_perplexity", "all soft tokens", VALIDATION),),
+        floor=0.0,
+    ),
+    Panel(
+        "token_entropy",
+        "Entropy of a soft token",
+        "nats",
+        (("evaluate", "token_entropy", "mean over tokens", VALIDATION),),
+        floor=0.0,
+    ),
+    Panel(
+        "dead_codewords",
+        "Codewords that are hardly used",
+        "share of the codebook",
+        (("evaluate", "dead_codewords", "below a hundredth of even use", VALIDATION),),
+        floor=0.0,
+    ),
+    Panel(
+        "logit_scale",
+        "Logit scale of the soft tokens",
+        "factor",
+        (("evaluate", "logit_scale", "learned", VALIDATION),),
     ),
 )
 
@@ -124,23 +151,14 @@ def _save(
     stem: Path, panels: Sequence[Panel], lines: Sequence[Mapping[str, Any]], *, title: str
 ) -> list[Path]:
     """One picture with these panels, as stem.png and stem.svg."""
-    Figure = _figure_class()
+    Figure = figure_class()
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(6.4 * columns, 3.8 * rows), layout="constrained")
     for number, panel in enumerate(panels, start=1):
         _draw(figure.add_subplot(rows, columns, number), panel, lines)
     figure.suptitle(title, color=INK, fontsize=13)
-    written = []
-    for kind in ("png", "svg"):
-        buffer = io.BytesIO()
-        # Without a date the same metrics give the same file.
-        metadata = {"Date": None} if kind == "svg" else {"Software": None}
-        figure.savefig(buffer, format=kind, dpi=144, metadata=metadata)
-        path = stem.with_suffix(f".{kind}")
-        write_atomically(path, buffer.getvalue())
-        written.append(path)
-    return written
+    return save_figure(figure, stem)
 
 
 def _draw(axes: Axes, panel: Panel, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -177,15 +195,3 @@ def smooth(values: Sequence[float]) -> list[float]:
         weight = keep * weight + (1 - keep)
         result.append(mean / weight)
     return result
-
-
-def _figure_class() -> Callable[..., Any]:
-    """Matplotlib's figure without pyplot: no window, no global state."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: F401
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError(
-            "drawing plots needs matplotlib, which is not installed: pip install 'primetone[plot]'"
-        ) from error
-    return Figure

@@ -1,0 +1,1 @@
+"""The signal family: characters as sine signals, tokens learned inside the model."""
