@@ -32,6 +32,7 @@ VERBS = (
     "generate",
     "chat",
     "plot",
+    "compare",
     "inspect",
     "demo",
 )

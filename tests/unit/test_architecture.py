@@ -22,7 +22,7 @@ FLOORS = (
     ("families",),
     ("training", "evaluation"),
     ("recipe", "run"),
-    ("plots", "chat", "demo"),
+    ("plots", "chat", "compare", "demo"),
     ("cli",),
 )
 """Parts of the package from the ground up; docs/architecture.md says what each is for."""

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from primetone.nn import kernels
 from primetone.nn.attention import LayerCache, SelfAttention
 from primetone.nn.kernels import causal_attention, rms_normalise, squared_relu
 from primetone.nn.layers import FeedForward, LayerNorm, RMSNorm, StackedLinear
@@ -103,3 +104,23 @@ def test_feed_forward_follows_its_definition(activation: str) -> None:
     }[activation]()
     torch.testing.assert_close(layer(x), layer.outward(expected))
     assert expected.shape[-1] == (16 if activation == "swiglu" else 24)
+
+
+def test_dropout_keeps_the_mean_and_gives_its_own_gradient() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(200, 500, requires_grad=True)
+    y = kernels.relu_dropout(x, 0.2, training=True)
+    kept = (y > 0).float().mean().item()
+    assert kept == pytest.approx(0.4, abs=0.01)
+    assert y.mean().item() == pytest.approx(x.relu().mean().item(), rel=0.02)
+    y.sum().backward()
+    assert x.grad is not None
+    assert torch.equal(x.grad, torch.where(y > 0, 1.25, 0.0))
+    ones = kernels.dropout(torch.ones(100_001), 0.3, training=True)
+    assert ones.unique().tolist() == pytest.approx([0.0, 1 / 0.7])
+    assert (ones == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
+    torch.manual_seed(3)
+    first = kernels.dropout(torch.ones(999), 0.5, training=True)
+    torch.manual_seed(3)
+    assert torch.equal(first, kernels.dropout(torch.ones(999), 0.5, training=True))
+    assert torch.equal(kernels.dropout(x, 0.3, training=False), x)

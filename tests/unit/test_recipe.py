@@ -23,7 +23,14 @@ from primetone.recipe import (
 
 
 def test_the_presets_are_the_ones_we_speak_of() -> None:
-    assert recipe_names() == ("char", "char-classic", "decoder", "demo")
+    assert recipe_names() == (
+        "char",
+        "char-classic",
+        "decoder",
+        "demo",
+        "signal",
+        "signal-classic",
+    )
 
 
 @pytest.mark.parametrize("name", recipe_names())

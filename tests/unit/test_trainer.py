@@ -238,6 +238,7 @@ def test_evaluate_sample_and_save_come_when_due_and_at_the_end(tmp_path: Path) -
     assert result.ended_by == "steps"
     by_kind = {kind: [s for k, s in events if k == kind] for kind, _ in events}
     assert by_kind == {
+        "start": [0],
         "train": [6, 10],
         "evaluate": [4, 8, 10],
         "sample": [5, 10],

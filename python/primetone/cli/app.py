@@ -5,6 +5,7 @@ from __future__ import annotations
 from cyclopts import App, Parameter
 
 from primetone.cli.chat import chat
+from primetone.cli.compare import compare
 from primetone.cli.convert import convert
 from primetone.cli.count import count, merge_counts
 from primetone.cli.decode import decode
@@ -34,7 +35,7 @@ def build_app() -> App:
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative=()),
     )
-    for verb in (
+    verbs = (
         learn,
         count,
         merge_counts,
@@ -44,9 +45,11 @@ def build_app() -> App:
         train,
         evaluate,
         generate,
-        plot,
         chat,
-    ):
+        plot,
+        compare,
+    )
+    for verb in verbs:
         app.command(verb, help_epilogue="")
     app.command(build_inspect())
     app.command(demo, help_epilogue="")

@@ -7,8 +7,8 @@ mod door;
 mod errors;
 mod files;
 mod formats;
-mod signal;
 mod learning;
+mod signal;
 mod text;
 mod tokenizer;
 

@@ -9,24 +9,50 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, final
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from primetone.contracts import Role
 from primetone.families.signal.config import HeadConfig, SignalConfig
 from primetone.families.signal.encoder import Encoded, EncodedContexts
 from primetone.families.signal.inputs import Signals
 from primetone.families.signal.readers import reader_roles
+from primetone.nn.kernels import dropout, relu_dropout
+
+
+@final
+class TrunkLayer(nn.Module):
+    """Attention, then feed-forward with ReLU, each added and followed by a norm.
+
+    The same function, parameters and first weights as torch's `TransformerEncoderLayer` as it
+    comes, with the dropout of this house. Source: arXiv 1706.03762, section 3.1.
+    """
+
+    def __init__(self, width: int, *, heads: int, ff_width: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
+        self.inward = nn.Linear(width, ff_width)
+        self.outward = nn.Linear(ff_width, width)
+        self.attention_norm = nn.LayerNorm(width)
+        self.feed_forward_norm = nn.LayerNorm(width)
+        self.share = dropout
+
+    def forward(self, x_CMD: Tensor) -> Tensor:
+        mixed, _ = self.attention(x_CMD, x_CMD, x_CMD, need_weights=False)
+        x_CMD = self.attention_norm(x_CMD + dropout(mixed, self.share, training=self.training))
+        hidden = relu_dropout(self.inward(x_CMD), self.share, training=self.training)
+        out = dropout(self.outward(hidden), self.share, training=self.training)
+        refined: Tensor = self.feed_forward_norm(x_CMD + out)
+        return refined
 
 
 @final
 class IntermediateTransformer(nn.Module):
-    """Attention and feed-forward layers over the soft tokens of one context; norms come after."""
+    """Attention and feed-forward layers over the soft tokens of one context."""
 
     def __init__(self, config: HeadConfig, *, width: int, heads: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(
-                width, heads, config.ff_width, config.dropout, batch_first=True
-            )
+            TrunkLayer(width, heads=heads, ff_width=config.ff_width, dropout=config.dropout)
             for _ in range(config.layers)
         )
 
@@ -48,8 +74,9 @@ class Decoded(NamedTuple):
 class PatternDecoder(nn.Module):
     """Soft tokens side by side -> a pattern -> attention or nothing -> a norm -> characters.
 
-    Attention over a sequence of one takes the value whatever query and key say; `linear` leaves
-    both away: the pattern goes to the norm as it is.
+    Attention over a sequence of one takes the value whatever query and key say, so that only the
+    values are computed; queries and keys are there for the original's sake and never learn.
+    `linear` leaves it all away: the pattern goes to the norm as it is.
     """
 
     def __init__(self, config: HeadConfig, *, inward: int, heads: int, vocab_size: int) -> None:
@@ -74,9 +101,11 @@ class PatternDecoder(nn.Module):
         if self.attention is None:
             refined_CP = self.norm(self.dropout(pattern_CP))
         else:
-            single = pattern_CP[:, None]
-            mixed, _ = self.attention(single, single, single, need_weights=False)
-            refined_CP = self.norm(pattern_CP + self.dropout(mixed[:, 0]))
+            width = pattern_CP.shape[1]
+            values = self.attention.in_proj_weight[2 * width :]
+            bias = self.attention.in_proj_bias[2 * width :]
+            mixed = self.attention.out_proj(F.linear(pattern_CP, values, bias))
+            refined_CP = self.norm(pattern_CP + self.dropout(mixed))
         return Decoded(pattern_CP, refined_CP, self.output(refined_CP))
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from primetone.families.signal.config import EncoderConfig
 from primetone.families.signal.inputs import GatheredProjection, Signals
+from primetone.nn import kernels
 
 DEAD_SHARE = 0.01
 """A codeword used less than this share of an even use counts as dead."""
@@ -38,12 +39,13 @@ class Refinement(nn.Module):
     def __init__(self, width: int, *, heads: int, dropout: float) -> None:
         super().__init__()
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.dropout = nn.Dropout(dropout)
         self.norm = nn.LayerNorm(width)
+        self.share = dropout
 
     def forward(self, tokens_CMD: Tensor) -> Tensor:
         mixed, _ = self.attention(tokens_CMD, tokens_CMD, tokens_CMD, need_weights=False)
-        refined: Tensor = self.norm(tokens_CMD + self.dropout(mixed))
+        mixed = kernels.dropout(mixed, self.share, training=self.training)
+        refined: Tensor = self.norm(tokens_CMD + mixed)
         return refined
 
 

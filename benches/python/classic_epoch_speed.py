@@ -1,0 +1,221 @@
+"""An epoch of the original signal model beside its own training loop, written from its description.
+
+    python benches/python/classic_epoch_speed.py [--rounds 9] [--steps 40] [--threads 2]
+
+The loop: windows of 11 characters in a shuffled DataLoader of batches of 32, sines computed anew in
+every step and rolled position by position, attention modules as they come, plain Adam, the loss
+read after every step. Ours: the trainer with the recipe signal-classic. Both have the same weights
+first, and must give the same logits, or nothing is timed. Time is the processor's, all threads
+together, so that other programs disturb less; the epoch is what 457 batches take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as primetone's own command line sets it
+
+import numpy as np
+import torch
+from peers import SHARED, print_machine
+from torch import Tensor, nn
+
+from primetone.families import family
+from primetone.recipe import load_recipe
+from primetone.text.tokenizer import Tokenizer
+from primetone.training.checkpoint import CheckpointStore
+from primetone.training.loader import Loader
+from primetone.training.metrics import MetricsLog
+from primetone.training.runtime import start_runtime
+from primetone.training.trainer import Trainer
+
+WINDOW, SAMPLES, BATCH, TOKENS, CODEWORDS, WIDTH = 11, 512, 32, 8, 256, 64
+
+
+def primes(count: int) -> list[int]:
+    """The first primes."""
+    found: list[int] = []
+    candidate = 2
+    while len(found) < count:
+        if all(candidate % prime for prime in found):
+            found.append(candidate)
+        candidate += 1
+    return found
+
+
+class Original(nn.Module):
+    """The network as its description has it."""
+
+    def __init__(self, characters: int) -> None:
+        super().__init__()
+        self.register_buffer("primes", torch.tensor(primes(characters), dtype=torch.float32))
+        self.register_buffer("times", torch.linspace(0, 1, SAMPLES))
+        self.projection = nn.Linear(SAMPLES, TOKENS * CODEWORDS)
+        self.codebook = nn.Embedding(CODEWORDS, WIDTH)
+        self.attention1 = nn.MultiheadAttention(WIDTH, 4, batch_first=True)
+        self.norm1 = nn.LayerNorm(WIDTH)
+        self.drop1 = nn.Dropout(0.1)
+        self.attention2 = nn.MultiheadAttention(WIDTH, 4, batch_first=True)
+        self.norm2 = nn.LayerNorm(WIDTH)
+        self.drop2 = nn.Dropout(0.2)
+        layer = nn.TransformerEncoderLayer(WIDTH, 4, batch_first=True)
+        self.trunk = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.pattern = nn.Linear(TOKENS * WIDTH, 256)
+        self.attention3 = nn.MultiheadAttention(256, 4, batch_first=True)
+        self.norm3 = nn.LayerNorm(256)
+        self.drop3 = nn.Dropout(0.1)
+        self.output = nn.Linear(256, characters)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        sums = torch.zeros(len(ids), SAMPLES)
+        for place in range(ids.shape[1]):
+            rates = self.primes[ids[:, place]][:, None]
+            sums = sums + torch.roll(torch.sin(2 * math.pi * rates * self.times), place, dims=1)
+        signal = sums / (sums.norm(dim=1, keepdim=True) + 1e-8)
+        logits = self.projection(signal).view(-1, TOKENS, CODEWORDS)
+        tokens = torch.softmax(logits, dim=-1) @ self.codebook.weight
+        mixed, _ = self.attention1(tokens, tokens, tokens)
+        tokens = self.norm1(tokens + self.drop1(mixed))
+        mixed, _ = self.attention2(tokens, tokens, tokens)
+        tokens = self.norm2(tokens + self.drop2(mixed))
+        tokens = self.trunk(tokens)
+        pattern = self.pattern(tokens.flatten(1))[:, None]
+        mixed, _ = self.attention3(pattern, pattern, pattern)
+        return self.output(self.norm3(pattern + self.drop3(mixed))[:, 0])
+
+
+def same_weights(original: Original, ours: nn.Module) -> None:
+    """Copy ours into the original, layer by layer in order of definition."""
+    mine = [parameter for _, parameter in ours.named_parameters()]
+    theirs = [parameter for _, parameter in original.named_parameters()]
+    with torch.no_grad():
+        for source, target in zip(mine, theirs, strict=True):
+            target.copy_(source)
+
+
+@dataclasses.dataclass
+class Stream:
+    """The ids of the text."""
+
+    ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def main() -> None:
+    """Assert equal logits, then time both in turn."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--rounds", type=int, default=9)
+    arguments.add_argument("--steps", type=int, default=40)
+    arguments.add_argument("--threads", type=int, default=2)
+    chosen = arguments.parse_args()
+    path = SHARED / "data" / "seed000_presentation.txt"
+    if not path.is_file():
+        print(f"skipped: {path} is not there")
+        return
+    torch.set_num_threads(chosen.threads)
+    print_machine(["torch", "numpy"])
+    text = path.read_text(encoding="utf-8").strip()
+    tokenizer = Tokenizer.characters([text], specials=())
+    ids = tokenizer.encode(text)
+    recipe = load_recipe("signal-classic")
+    signal = family("signal")
+    per_epoch = -(-(len(ids) - WINDOW) // BATCH)
+
+    with tempfile.TemporaryDirectory() as folder:
+        contestants = {}
+        for precision in ("float32", "auto"):
+            runtime = start_runtime(device="cpu", precision=precision, threads=chosen.threads)
+            torch.manual_seed(0)
+            model = signal.build(recipe.model, vocab_size=tokenizer.vocab_size)
+            train = dataclasses.replace(
+                recipe.train, epochs=None, steps=1, save_every=0, eval_every=0
+            )
+            contestants[precision] = Trainer(
+                model=model,
+                phases=signal.phases(model, recipe.model),
+                loader=Loader(
+                    Stream(ids),
+                    window=signal.window(recipe.model),
+                    batch_size=BATCH,
+                    seed=0,
+                    place=runtime.place,
+                ),
+                runtime=runtime,
+                train=train,
+                optimizer=recipe.optimizer,
+                schedule=recipe.schedule,
+                metrics=MetricsLog(Path(folder) / f"{precision}.jsonl"),
+                checkpoints=CheckpointStore(Path(folder) / precision, keep=1),
+            )
+        original = Original(tokenizer.vocab_size)
+        same_weights(original, contestants["float32"].model)
+        some = torch.from_numpy(ids[: WINDOW * 64].astype(np.int64)).view(64, WINDOW)
+        with torch.no_grad():
+            mine = contestants["float32"].model.eval()(some, positions="last")[:, 0]
+            distance = (original.eval()(some) - mine).abs().max().item()
+        assert distance < 1e-4, f"the logits differ by {distance}"
+        print(f"same weights, largest difference of logits {distance:.1e}")
+
+        windows = np.lib.stride_tricks.sliding_window_view(ids.astype(np.int64), WINDOW + 1)
+        data = torch.from_numpy(windows.copy())
+        pairs = torch.utils.data.TensorDataset(data[:, :WINDOW], data[:, WINDOW])
+        loader = torch.utils.data.DataLoader(pairs, batch_size=BATCH, shuffle=True)
+        optimizer = torch.optim.Adam(original.parameters(), lr=1e-3)
+
+        def their_steps(steps: int) -> None:
+            original.train()
+            done = 0
+            while True:
+                for inputs, targets in loader:
+                    optimizer.zero_grad()
+                    loss = nn.functional.cross_entropy(original(inputs), targets)
+                    loss.backward()
+                    optimizer.step()
+                    loss.item()
+                    done += 1
+                    if done == steps:
+                        return
+
+        def our_steps(trainer: Trainer, steps: int) -> None:
+            trainer.train = dataclasses.replace(trainer.train, steps=trainer.step + steps)
+            trainer.fit()
+
+        # A short run must not pay for a checkpoint that an epoch writes once.
+        for trainer in contestants.values():
+            trainer.save = lambda: None
+
+        names = {
+            "the original's loop": lambda: their_steps(chosen.steps),
+            "primetone, float32": lambda: our_steps(contestants["float32"], chosen.steps),
+            "primetone, as it comes": lambda: our_steps(contestants["auto"], chosen.steps),
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in names}
+        for number in range(chosen.rounds + 1):
+            for name in names if number % 2 else reversed(names):
+                started = time.process_time()
+                names[name]()
+                if number:  # the first round warms up
+                    seconds[name].append(time.process_time() - started)
+    base = statistics.median(seconds["the original's loop"])
+    print(f"\n{chosen.threads} threads, {per_epoch} batches an epoch\n")
+    print("| | processor seconds an epoch | spread | times as fast |\n|---|---|---|---|")
+    for name, values in seconds.items():
+        scale = per_epoch / chosen.steps
+        print(
+            f"| {name} | {statistics.median(values) * scale:.2f} "
+            f"| {min(values) * scale:.2f}-{max(values) * scale:.2f} "
+            f"| {base / statistics.median(values):.2f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

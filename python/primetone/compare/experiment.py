@@ -1,0 +1,273 @@
+"""Running an experiment: equal sizes, one grid of rates for all, then seeds; it can be resumed.
+
+Every cell (an arm, a rate, a seed) is a run directory; its result.json says that it is done.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from primetone.compare.arms import Arm, Question, chosen_arms, question
+from primetone.compare.report import summarise, write_report
+from primetone.config import apply_overrides, encode
+from primetone.errors import ConfigError, RunError
+from primetone.files import read_json, write_json
+from primetone.recipe import Recipe, decode_recipe, encode_recipe, load_recipe
+
+RESULT = "result.json"
+PLAN = "plan.json"
+CORRUPTED_SHARE = 0.05
+"""Characters that are swapped with the next, or dropped, to see what a model makes of it."""
+
+Say = Callable[[str], None]
+Equal = Literal["flops", "tokens"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One training: its place among the others, and the recipe."""
+
+    arm: str
+    rate: float
+    seed: int
+    recipe: Recipe
+
+    def folder(self, out: Path) -> Path:
+        """Its run directory."""
+        return out / "runs" / self.arm / f"rate_{self.rate:g}_seed_{self.seed}"
+
+
+def compare(
+    name: str,
+    data: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    arms: Sequence[str] = (),
+    seeds: int = 5,
+    rates: Sequence[float] = (),
+    equal: Equal = "flops",
+    overrides: Sequence[str] = (),
+    say: Say = lambda _: None,
+) -> dict[str, Any]:
+    """Train every arm and report; a directory that holds part of the cells is gone on with.
+
+    All arms have the parameters of the largest within 1 %, by the feed-forward width, and the same
+    training FLOPs (or tokens). The rate of an arm is the best of the grid on seed 0; the other
+    seeds use it. Writes results.json, table.md and comparison.png into `out`.
+    """
+    asked, folder = question(name), Path(out)
+    if seeds < 1:
+        raise ConfigError(f"seeds: expected at least 1, found {seeds}")
+    chosen = chosen_arms(asked, arms)
+    grid = tuple(rates) or asked.rates
+    base = load_recipe(asked.recipe, overrides)
+    _require_same_plan(folder, base, data, grid, equal)
+    sized = _match(asked, chosen, base, data, folder, equal, say)
+    results: dict[str, list[dict[str, Any]]] = {}
+    for arm, recipe in sized.items():
+        tried = [_settle(_cell(arm, recipe, rate, seed=0), data, folder, say) for rate in grid]
+        best = min(tried, key=lambda result: (result["bits_per_character"], result["rate"]))
+        rest = [
+            _settle(_cell(arm, recipe, best["rate"], seed=seed), data, folder, say)
+            for seed in range(1, seeds)
+        ]
+        results[arm] = [best, *rest]
+        # A report after every arm: whoever stops the experiment has what there is.
+        report = summarise(
+            asked, {name: chosen[name].words for name in results}, results, _floor(results)
+        )
+        write_report(folder, report)
+    return report
+
+
+def _cell(arm: str, recipe: Recipe, rate: float, *, seed: int) -> Cell:
+    train = replace(recipe.train, seed=seed)
+    optimizer = replace(
+        recipe.optimizer,
+        learning_rate=rate,
+        # Muon's rate keeps its proportion to the other one's.
+        muon_learning_rate=recipe.optimizer.muon_learning_rate
+        * rate
+        / recipe.optimizer.learning_rate,
+    )
+    return Cell(
+        arm=arm, rate=rate, seed=seed, recipe=replace(recipe, train=train, optimizer=optimizer)
+    )
+
+
+def _settle(
+    cell: Cell, data: Sequence[str | os.PathLike[str]], out: Path, say: Say
+) -> dict[str, Any]:
+    """The result of a cell, trained if need be, from its last checkpoint on."""
+    from primetone.run import train
+
+    folder = cell.folder(out)
+    done = folder / RESULT
+    if not done.exists():
+        say(f"{cell.arm}, rate {cell.rate:g}, seed {cell.seed}")
+        run = train(cell.recipe, list(data), folder, resume="auto")
+        write_json(done, {"arm": cell.arm, "rate": cell.rate, "seed": cell.seed, **_judge(run)})
+    found: dict[str, Any] = read_json(done)
+    return found
+
+
+def _judge(run: Any) -> dict[str, Any]:
+    """Bits per character of the validation text as it is, and corrupted; cost."""
+    ids = np.asarray(run.data().validation.ids)
+    model = run.model()
+    facts = run.facts()
+    figures = {
+        key: run.judge.quick(model, corrupted)["bits_per_character"]
+        for key, corrupted in _texts(ids)
+    }
+    return {
+        **figures,
+        "bits_per_byte": run.judge.quick(model, ids)["bits_per_byte"],
+        "ngram_bits_per_byte": run.evaluate().baselines.get("ngram_best"),
+        "num_parameters": facts["num_parameters"],
+        "steps": facts["latest_step"],
+        "tokens": facts["last_tokens"],
+        "seconds": facts["last_elapsed_seconds"],
+    }
+
+
+def _texts(ids: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """The text; the text with neighbours swapped; the text with characters missing."""
+    random = np.random.default_rng(0)
+    hit = random.random(len(ids) - 1) < CORRUPTED_SHARE
+    hit[1:] &= ~hit[:-1]  # nobody is swapped twice
+    swapped = ids.copy()
+    places = np.flatnonzero(hit)
+    swapped[places], swapped[places + 1] = ids[places + 1], ids[places]
+    yield "bits_per_character", ids
+    yield "swapped_bits_per_character", swapped
+    yield "dropped_bits_per_character", ids[random.random(len(ids)) >= CORRUPTED_SHARE]
+
+
+def _floor(results: dict[str, list[dict[str, Any]]]) -> float | None:
+    """Bits per byte of the best n-gram model, which is the same for all."""
+    first = next(iter(results.values()))[0]
+    return first.get("ngram_bits_per_byte")
+
+
+def _match(
+    asked: Question,
+    arms: dict[str, Arm],
+    base: Recipe,
+    data: Sequence[str | os.PathLike[str]],
+    out: Path,
+    equal: Equal,
+    say: Say,
+) -> dict[str, Recipe]:
+    """Each arm's recipe, with the parameters and the training FLOPs of the largest one."""
+    size = _vocabulary(base, data, out)
+    tree = encode(base)
+    plain = {
+        name: decode_recipe(apply_overrides(tree, arm.overrides)) for name, arm in arms.items()
+    }
+    counts = {name: _parameters(recipe, size) for name, recipe in plain.items()}
+    largest = max(counts, key=lambda name: counts[name])
+    spent = _flops(plain[largest], size)
+    sized = {}
+    for name, unsized in plain.items():
+        recipe = unsized
+        if name != largest:
+            recipe = _resized(unsized, asked.sized_by, counts[largest], size)
+        found, cost = _parameters(recipe, size), _flops(recipe, size)
+        if abs(found - counts[largest]) > 0.01 * counts[largest]:
+            raise ConfigError(
+                f"{name} cannot have the {counts[largest]:,} parameters of {largest} by "
+                f"{asked.sized_by} alone (nearest {found:,}): leave one of the two out"
+            )
+        if equal == "flops":
+            steps = max(1, round(base.train.steps * spent / cost))
+            recipe = replace(recipe, train=replace(recipe.train, steps=steps))
+        say(
+            f"{name}: {found:,} parameters, {cost / 1e6:.2f} MFLOP a token forward, "
+            f"{recipe.train.steps:,} steps"
+        )
+        sized[name] = recipe
+    return sized
+
+
+def _resized(recipe: Recipe, key: str, wanted: int, vocab_size: int) -> Recipe:
+    """Parameters grow linearly with the key: two counts give the line, a few more the rounding."""
+    tree = encode(recipe)
+
+    def at(factor: float) -> Recipe:
+        return decode_recipe(apply_overrides(tree, [f"{key}={factor!r}"]))
+
+    one, two = (_parameters(at(factor), vocab_size) for factor in (1.0, 2.0))
+    factor = max(0.05, 1.0 + (wanted - one) / (two - one))
+    return at(factor)
+
+
+def _parameters(recipe: Recipe, vocab_size: int) -> int:
+    import torch
+
+    from primetone.families import family
+
+    with torch.device("meta"):
+        model = family(recipe.family).build(recipe.model, vocab_size=vocab_size)
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _flops(recipe: Recipe, vocab_size: int) -> float:
+    """Floating-point operations of the products in one forward pass, a token."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from primetone.families import family
+
+    kind = family(recipe.family)
+    model = kind.build(recipe.model, vocab_size=vocab_size)
+    length = kind.window(recipe.model).length
+    with FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, length, dtype=torch.int64))
+    return float(counter.get_total_flops()) / length
+
+
+def _vocabulary(base: Recipe, data: Sequence[str | os.PathLike[str]], out: Path) -> int:
+    """The size of the alphabet, from the text, once."""
+    path = out / "vocabulary.json"
+    if not path.exists():
+        from primetone.run.data import learn_tokenizer
+        from primetone.text.corpus import Corpus
+
+        corpus = Corpus.read(list(data), encoding=base.data.encoding, field=base.data.field)
+        split = corpus.split(base.data.validation_fraction, by=base.data.split_by)
+        found = learn_tokenizer(base.tokenizer, corpus, split)
+        write_json(path, {"vocab_size": found.vocab_size})
+    return int(read_json(path)["vocab_size"])
+
+
+def _require_same_plan(
+    out: Path,
+    base: Recipe,
+    data: Sequence[str | os.PathLike[str]],
+    rates: tuple[float, ...],
+    equal: Equal,
+) -> None:
+    """What a directory began with it goes on with: cells of two plans must not meet in a table."""
+    plan = {
+        **encode_recipe(base),
+        "data": [str(Path(one).absolute()) for one in data],
+        "rates": list(rates),
+        "equal": equal,
+    }
+    path = out / PLAN
+    if not path.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(path, plan)
+    elif (before := read_json(path)) != plan:
+        odd = sorted(key for key in plan if before.get(key) != plan[key])
+        raise RunError(
+            f"{out} holds an experiment with other settings ({', '.join(odd)} differ): set them "
+            "back to go on with it, or choose another --out"
+        )

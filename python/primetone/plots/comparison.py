@@ -1,0 +1,34 @@
+"""Bars of an experiment's arms with their standard errors, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from primetone.plots.canvas import INK, QUIET, figure_class, save_figure
+
+COLOURS = {"clean": "#2a6f97", "swapped 5 %": "#e09f3e", "dropped 5 %": "#d1495b"}
+KEYS = ("bits_per_character", "swapped_bits_per_character", "dropped_bits_per_character")
+
+
+def plot_comparison(report: Mapping[str, Any], stem: Path) -> list[Path]:
+    """Draw results.json as stem.png and stem.svg; bits per character, fewer are better."""
+    ranked = sorted(report["arms"].items(), key=lambda item: item[1][KEYS[0]]["mean"])
+    figure = figure_class()(figsize=(max(8.0, 2.2 + 1.25 * len(ranked)), 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    for offset, ((label, colour), key) in enumerate(zip(COLOURS.items(), KEYS, strict=True)):
+        places = [number + (offset - 1) * 0.27 for number in range(len(ranked))]
+        means = [arm[key]["mean"] for _, arm in ranked]
+        errors = [2 * (arm[key]["error"] or 0.0) for _, arm in ranked]
+        axes.bar(places, means, width=0.25, color=colour, label=label, yerr=errors, capsize=2.5)
+    axes.set_xticks(range(len(ranked)), [name for name, _ in ranked], rotation=25, ha="right")
+    axes.set_ylabel("bits per character, fewer are better")
+    lowest = min(arm[KEYS[0]]["mean"] for _, arm in ranked)
+    axes.set_ylim(bottom=0.85 * lowest)
+    axes.set_title("Validation text, clean and corrupted; bars of two standard errors", color=INK)
+    axes.grid(axis="y", color=QUIET, alpha=0.4, linewidth=0.6)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.legend(frameon=False, ncols=3, loc="upper left")
+    return save_figure(figure, stem)
