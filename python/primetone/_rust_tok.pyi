@@ -4,9 +4,9 @@ The compiled core of primetone.
 
 from _typeshed import Incomplete, SupportsGetItem
 from os import PathLike
-from typing import Any, Final, SupportsIndex, final
+from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
-__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "Tokenizer", "blake3_hex", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
+__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "SignalBank", "Tokenizer", "blake3_hex", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
 
 UNICODE_VERSION: Final[str]
 """
@@ -92,6 +92,44 @@ class Decompressor:
     def read(self, /, size: SupportsIndex) -> bytes:
         """
         At most `size` bytes; none at the end of the file.
+        """
+
+@final
+class SignalBank:
+    """
+    Atoms of symbols, and the sums of them that contexts are. Immutable.
+    """
+    def __new__(cls, /, *, num_symbols: SupportsIndex, num_samples: SupportsIndex, atoms: str, tones: SupportsIndex, sampling: str, frequencies: str, position: str, norm: str, numerics: str, max_window: SupportsIndex, seed: SupportsIndex, times: SupportsGetItem[int, SupportsFloat | SupportsIndex] | None) -> SignalBank: ...
+    def atoms(self, /) -> Incomplete:
+        """
+        The atoms as they stand at place 0, flat.
+        """
+    @property
+    def collisions(self, /) -> list[tuple[int, int, str]]:
+        """
+        (first symbol, second symbol, "identical", "negated" or "silent") of atoms that collide.
+        """
+    @property
+    def frequencies(self, /) -> list[int]:
+        """
+        The frequency of every tone; empty where atoms are no tones.
+        """
+    def gram(self, /, window: SupportsIndex, threads: SupportsIndex) -> Incomplete:
+        """
+        Inner products of all atoms with all rolled atoms, flat.
+        """
+    def phasors(self, /, ids: Incomplete, length: SupportsIndex, window: SupportsIndex) -> Incomplete:
+        """
+        Per context and symbol the sum of exp(-2 pi j f i / period) over its places: real, imaginary.
+        """
+    def slide(self, /, ids: Incomplete, length: SupportsIndex, window: SupportsIndex, offsets: Incomplete | None, out: Incomplete, format: str, threads: SupportsIndex) -> None:
+        """
+        The signal at every position of a stream that is cut into documents at `offsets`, or into
+        documents of `length` each.
+        """
+    def windows(self, /, ids: Incomplete, length: SupportsIndex, window: SupportsIndex, out: Incomplete, format: str, threads: SupportsIndex) -> None:
+        """
+        Signals of isolated contexts of `length` symbols each.
         """
 
 @final

@@ -16,8 +16,9 @@ from primetone.errors import ConfigError, FormatError, RunError, TextError
 from primetone.files import read_json, write_json
 from primetone.recipe import Recipe, TokenizerConfig
 from primetone.text.corpus import Corpus, CorpusSplit
+from primetone.text.special_names import CHARACTER_SPECIALS
 from primetone.text.store import TokenStore, is_store, write_store
-from primetone.text.tokenizer import CHARACTER_SPECIALS, Tokenizer
+from primetone.text.tokenizer import Tokenizer
 
 Sources = Sequence[str | os.PathLike[str]] | Corpus
 """Texts, or one token store, by their paths; or a corpus that is in memory."""
