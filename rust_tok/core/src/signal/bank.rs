@@ -258,8 +258,8 @@ impl Bank {
     /// Sample `k` of the signal is sum `k + turn` of the frame, cyclically.
     ///
     /// Sums are read in the vectors in which they were just written. Read across two of them, a load
-    /// waits until both have left the store buffer, behind all signals before: 243 ns a position
-    /// against 120 on a stream of 128 MB.
+    /// waits until both have left the store buffer, behind all signals before. Measured on a busy
+    /// machine only, where no clear difference showed.
     #[inline]
     fn emit_turned<F: Format>(
         &self,
