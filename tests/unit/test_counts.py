@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -143,6 +144,8 @@ def test_too_small_limits_say_what_is_enough(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
     counts = WordCounts.count([fresh_words(1 << 20)])
     with pytest.raises(ConfigError, match=r"raise it to --max-memory \d+MiB.*--min-word-count \d+"):
+        Tokenizer.learn(counts, vocab_size=300, max_memory="8MiB")
+    with pytest.raises(ConfigError, match=r"raise it to --max-memory \d+MiB$"):
         Tokenizer.learn(counts, vocab_size=300, max_memory="1MiB")
     dropped = Tokenizer.learn(counts, vocab_size=300, min_word_count=3).learn_report
     assert dropped is not None and 0 < dropped["num_dropped_words"] < len(counts)
@@ -361,6 +364,28 @@ def test_a_file_larger_than_the_memory_limit(tmp_path: Path) -> None:
     assert int(spilled) > 0
     assert int(peak) < 128 << 20  # the limit, and the interpreter with its libraries
     assert os.listdir(tmp_path) == ["text.txt"]
+
+
+@pytest.mark.exam
+def test_four_gigabytes_in_one_of_address_space(tmp_path: Path) -> None:
+    """Needs 5 GB of disk; the same tokenizer as without a limit."""
+    text, limited, unlimited = (tmp_path / name for name in ("text", "limited.json", "u.json"))
+    script = Path(__file__).parents[2] / "benches" / "python" / "synthetic.py"
+    subprocess.run([sys.executable, script, text, "--words", "2000000"], check=True)
+    learn = [sys.executable, "-m", "primetone", "learn", text, "--vocab-size", "32000", "--json"]
+    granted = 1 << 30
+    ran = subprocess.run(
+        [*learn, "--max-memory", "512MiB", "--out", limited],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (granted, granted)),
+        capture_output=True,
+        check=True,
+    )
+    report = json.loads(ran.stdout)["report"]
+    assert report["spilled_bytes"] > 0
+    assert report["peak_memory_bytes"] < (512 + 64) << 20
+    subprocess.run([*learn, "--out", unlimited], capture_output=True, check=True)
+    assert limited.read_bytes() == unlimited.read_bytes()
+    print(f"R14 4 GB in 1 GiB: peak {report['peak_memory_bytes']:,}, {report['seconds']}")
 
 
 def test_missing_and_wrong_files(tmp_path: Path) -> None:

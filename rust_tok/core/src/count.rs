@@ -5,6 +5,7 @@
 mod counter;
 mod counts;
 pub mod file;
+mod key;
 mod sorted;
 mod spill;
 mod stream;
@@ -79,6 +80,12 @@ impl WordCounts {
     fn reserve(&mut self, words: usize, bytes: usize) {
         self.entries.reserve(words);
         self.arena.reserve(bytes);
+    }
+
+    /// Give back spare room.
+    fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+        self.arena.shrink_to_fit();
     }
 
     /// Add a word that is not there yet; it is not looked at where words are looked up.

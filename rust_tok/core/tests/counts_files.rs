@@ -52,7 +52,7 @@ fn bytes(counts: &Counts, path: &Path) -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
-fn words(counts: &Counts) -> BTreeMap<Vec<u8>, u64> {
+fn words_of(counts: &Counts) -> BTreeMap<Vec<u8>, u64> {
     let mut words = BTreeMap::new();
     let mut sorted = counts.sorted().unwrap();
     while sorted.advance().unwrap() {
@@ -98,7 +98,7 @@ proptest! {
         };
         let sum = Counts::sum(&named(&[0, 1, 2]), None, &control).unwrap();
         let other = Counts::sum(&named(&[2, 0, 1]), None, &control).unwrap();
-        prop_assert_eq!(words(&sum), definition(&texts));
+        prop_assert_eq!(words_of(&sum), definition(&texts));
         prop_assert_eq!(bytes(&sum, &folder.file("a")), bytes(&other, &folder.file("b")));
         // counted in one go: all but the names of the shards is the same
         let whole = count(&texts, 1, None, "whole");
@@ -145,6 +145,32 @@ fn spilled_counts_are_the_counts() {
 }
 
 #[test]
+fn words_with_zeros_and_of_every_length_are_sorted() {
+    let control = Control::default();
+    let runs = Folder::new("zeros");
+    let none = Splitter::scheme(Scheme::None);
+    let spill = Spill { limit: 16 << 20, folder: runs.0.clone() };
+    let mut counting = Counting::new(none.clone(), 2, Some(spill)).unwrap();
+    let mut expected = BTreeMap::new();
+    let mut state = 1_u64;
+    let words: Vec<Vec<u8>> = (0..400_000)
+        .map(|number| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(number);
+            let len = 1 + (state >> 59) as usize % 20;
+            (0..len).map(|at| [0, 0, 1, b'a'][(state >> (2 * at + 8)) as usize & 3]).collect()
+        })
+        .collect();
+    for word in &words {
+        *expected.entry(word.clone()).or_default() += 1;
+    }
+    let texts: Vec<(&[u8], u64)> = words.iter().map(|word| (&word[..], 1)).collect();
+    texts.chunks(10_000).for_each(|texts| counting.add(texts, &control).unwrap());
+    let counted = counting.finish(&control).unwrap();
+    assert!(counted.runs.len() > 2);
+    assert!(words_of(&Counts::new(&none, counted, None, &control).unwrap()) == expected);
+}
+
+#[test]
 fn more_files_than_can_be_read_at_once() {
     let folder = Folder::new("many");
     let control = Control::default();
@@ -159,8 +185,8 @@ fn more_files_than_can_be_read_at_once() {
     let merged = Folder::new("many-merged");
     let sum = Counts::sum(&named, Some(&merged.0), &control).unwrap();
     let all = Counts::sum(&named, None, &control).unwrap();
-    assert_eq!(words(&sum), words(&all));
-    assert_eq!(words(&sum)[&b"one"[..]], 150);
+    assert_eq!(words_of(&sum), words_of(&all));
+    assert_eq!(words_of(&sum)[&b"one"[..]], 150);
     assert_eq!(sum.summary(&control).unwrap(), all.summary(&control).unwrap());
 }
 
@@ -217,16 +243,16 @@ fn a_limit_that_is_too_small_says_what_is_enough() {
     let text = fresh_words(100_000);
     let counts = count(&[(&text, 1), (b" often often often", 8)], 1, None, "x");
     let load = |memory, min_word_count| {
-        counts.load(Limits { memory: Some(memory), min_word_count }, &control)
+        counts.load(Limits { memory: Some(memory), min_word_count, num_ids: 300 }, &control)
     };
-    let error = load(1 << 20, 1).unwrap_err().to_string();
-    assert!(error.contains("the limit is 1 MiB"), "{error}");
+    let error = load(5 << 20, 1).unwrap_err().to_string();
+    assert!(error.contains("the limit is 5 MiB"), "{error}");
     let said = |before: &str| -> u64 {
         let (_, rest) = error.split_once(before).unwrap();
         rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
     };
     assert_eq!(load(said("--max-memory ") << 20, 1).unwrap().num_dropped_words, 0);
-    let loaded = load(1 << 20, said("--min-word-count ")).unwrap();
+    let loaded = load(5 << 20, said("--min-word-count ")).unwrap();
     assert_eq!(loaded.num_dropped_words, said(" leaves out "));
     assert!(loaded.words.iter().any(|(word, count)| word == b" often" && count == 24));
 }

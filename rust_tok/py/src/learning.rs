@@ -48,8 +48,8 @@ pub(crate) struct LearnLimits {
 }
 
 impl LearnLimits {
-    pub(crate) fn into_core(self) -> Limits {
-        Limits { memory: self.memory, min_word_count: self.min_word_count }
+    pub(crate) fn into_core(self, num_ids: u32) -> Limits {
+        Limits { memory: self.memory, min_word_count: self.min_word_count, num_ids }
     }
 }
 

@@ -88,7 +88,7 @@ impl Tokenizer {
         let options = quick(py, |_| options.into_core(threads))?;
         let (tokenizer, learnt, loaded) =
             enter(py, &Control::default(), progress.as_ref(), |control| {
-                let loaded = counts.0.load(limits.into_core(), control)?;
+                let loaded = counts.0.load(limits.into_core(vocab_size), control)?;
                 let splitter = loaded.splitter(options.tie)?;
                 let words = &loaded.words;
                 let (tokenizer, learnt) = core::Tokenizer::learn(
@@ -119,7 +119,7 @@ impl Tokenizer {
                     let pieces = Pieces::of(splitter);
                     pieces.require_same(counts.0.pieces(), "the tokenizer", "the counts")?;
                 }
-                let loaded = counts.0.load(limits.into_core(), control)?;
+                let loaded = counts.0.load(limits.into_core(vocab_size), control)?;
                 loaded.splitter(options.tie)?;
                 let (tokenizer, learnt) =
                     self.0.extend(&loaded.words, vocab_size, &options, control)?;
@@ -150,7 +150,7 @@ impl Tokenizer {
         let words = CharacterWords { lowercase, unknown };
         let (tokenizer, learnt, loaded) =
             enter(py, &Control::default(), progress.as_ref(), |control| {
-                let loaded = counts.0.load(limits.into_core(), control)?;
+                let loaded = counts.0.load(limits.into_core(vocab_size), control)?;
                 // refuses a tie rule that the counts cannot follow
                 loaded.splitter(options.tie)?;
                 let (tokenizer, learnt) = core::Tokenizer::learn_characters(
@@ -179,7 +179,7 @@ impl Tokenizer {
     ) -> PyResult<(Self, Bound<'py, PyDict>)> {
         let (tokenizer, learnt, loaded) =
             enter(py, &Control::default(), progress.as_ref(), |control| {
-                let loaded = counts.0.load(limits.into_core(), control)?;
+                let loaded = counts.0.load(limits.into_core(vocab_size), control)?;
                 let splitter = loaded.splitter(Tie::default())?;
                 let words = &loaded.words;
                 let (tokenizer, learnt) =

@@ -89,16 +89,14 @@ impl Counter {
         self.workers.iter().map(|worker| worker.table.len()).sum()
     }
 
-    /// About how many bytes of memory the threads' tables take while they next grow.
-    pub fn heap_bytes(&self) -> usize {
-        self.workers.iter().map(|worker| worker.table.heap_bytes()).sum()
+    /// The most memory in bytes that the threads' tables take while `num_new` words come in.
+    pub(super) fn heap_bytes(&self, num_new: usize) -> u64 {
+        self.workers.iter().map(|worker| worker.table.heap_bytes(num_new) as u64).sum()
     }
 
-    /// A counter for each thread, with what that thread counted; together they are the sum.
-    pub fn into_parts(self) -> Vec<Self> {
-        let Self { splitter, workers, position } = self;
-        let part = |worker| Self { splitter: splitter.clone(), workers: vec![worker], position };
-        workers.into_iter().map(part).collect()
+    /// The threads' tables, whose sum is what was counted.
+    pub(super) fn tables(&self) -> Vec<&Table> {
+        self.workers.iter().map(|worker| &worker.table).collect()
     }
 
     /// The sum of all threads' counts, in order of first occurrence: the same for any number of them.

@@ -89,6 +89,8 @@ pub struct Limits {
     pub memory: Option<u64>,
     /// words that occur less often are left out
     pub min_word_count: u64,
+    /// how many ids there will be
+    pub num_ids: u32,
 }
 
 impl Counts {
@@ -278,7 +280,8 @@ impl Counts {
                 dropped.0 += 1;
                 dropped.1 += count;
             } else if fits {
-                loaded.add(word, count)?;
+                // ascending words are distinct: nothing is looked up
+                loaded.push_new(word, count)?;
             } else if !loaded.is_empty() {
                 // only the figures for the message are still wanted
                 loaded = WordCounts::default();
@@ -286,6 +289,7 @@ impl Counts {
             Ok(())
         })?;
         need.check()?;
+        loaded.shrink();
         let (num_dropped_words, num_dropped_pieces) = dropped;
         Ok(Loaded {
             words: Arc::new(loaded),
@@ -346,12 +350,16 @@ fn for_each(
     Ok(())
 }
 
-/// What learning holds for a word and for each of its bytes, the word's place in the table included.
+/// About what learning holds in bytes: in any case, for an id, for a word, and for a byte of a word.
 ///
-/// Measured as growth of the resident set on random words, the hardest case, learning 32,000 and
-/// 100,000 ids: 286 and 315 bytes a word of 5.5 bytes, 680 and 544 a word of 16 bytes.
-const NEED_PER_WORD: u64 = 110;
-const NEED_PER_BYTE: u64 = 38;
+/// Bounds of the growth of the resident set, measured for 1,000 to 100,000 ids. Random words, where
+/// pairs are as many as they can be: 91,318 of 5.5 bytes take 17 to 28 MiB (bound: 21 to 33), 420,497
+/// take 76 to 110 MiB (82 to 119), 1,000,000 of 16 bytes 427 to 462 MiB (440 to 477); 4,000,001 of
+/// 5.7 bytes with counts as in a language 490 MiB (736 for 32,000 ids).
+const NEED_ALWAYS: u64 = 4 << 20;
+const NEED_PER_ID: u64 = 400;
+const NEED_PER_WORD: u64 = 40;
+const NEED_PER_BYTE: u64 = 26;
 
 /// What learning from some words would hold.
 #[derive(Debug)]
@@ -366,7 +374,8 @@ struct Need {
 
 impl Need {
     fn new(limits: Limits) -> Self {
-        Self { limits, bytes: 0, words: 0, by_bits: [(0, 0); 64] }
+        let bytes = NEED_ALWAYS + NEED_PER_ID * u64::from(limits.num_ids);
+        Self { limits, bytes, words: 0, by_bits: [(0, 0); 64] }
     }
 
     /// Take note of a word; whether learning from all so far would fit.
@@ -388,19 +397,26 @@ impl Need {
 
     fn check(&self) -> Result<()> {
         let Some(memory) = self.limits.memory.filter(|_| !self.fits()) else { return Ok(()) };
-        let bytes_from = |bits: usize| -> u64 { self.by_bits[bits..].iter().map(|b| b.0).sum() };
-        let bits = (1..64).find(|&bits| bytes_from(bits) <= memory).unwrap_or(63);
-        let dropped: u64 = self.by_bits[..bits].iter().map(|b| b.1).sum();
+        let always = NEED_ALWAYS + NEED_PER_ID * u64::from(self.limits.num_ids);
+        let bytes_from =
+            |bits: usize| always + self.by_bits[bits..].iter().map(|b| b.0).sum::<u64>();
         let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        let or_else = (1..64).find(|&bits| bytes_from(bits) <= memory).map(|bits| {
+            let dropped: u64 = self.by_bits[..bits].iter().map(|b| b.1).sum();
+            format!(
+                ", or leave out rare words, which may change the merges: --min-word-count {} leaves \
+                 out {dropped}",
+                1_u64 << bits
+            )
+        });
         Err(Error::Argument(format!(
             "learning holds {} distinct words in memory, about {} MiB, and the limit is {} MiB: raise \
-             it to --max-memory {}MiB, or leave out rare words, which may change the merges: \
-             --min-word-count {} leaves out {dropped}",
+             it to --max-memory {}MiB{}",
             self.words,
             mib(self.bytes),
             memory >> 20,
             mib(self.bytes),
-            1_u64 << bits,
+            or_else.unwrap_or_default(),
         )))
     }
 }

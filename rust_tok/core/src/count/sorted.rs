@@ -38,9 +38,6 @@ pub(super) struct SortedTable<'t> {
     current: (&'t [u8], u64),
 }
 
-/// What sorting a table takes for each of its words.
-pub(super) const SORT_BYTES: u64 = size_of::<(&[u8], u64)>() as u64;
-
 impl<'t> SortedTable<'t> {
     pub(super) fn new(table: &'t WordCounts) -> Self {
         let mut entries: Vec<_> = table.iter().filter(|&(_, count)| count > 0).collect();

@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use crate::control::Control;
 use crate::count::file::{Encoder, Pieces, Summary};
-use crate::count::sorted::{SORT_BYTES, Sorted, SortedTable};
+use crate::count::sorted::Sorted;
+use crate::count::table::{SORT_BYTES, SUM_BYTES};
 use crate::count::{Counter, WordCounts};
 use crate::error::{Error, Result};
 use crate::parallel::share_out;
@@ -66,6 +66,12 @@ pub(super) fn write_sorted(
     Ok(summary)
 }
 
+/// So much text is counted between two looks at the size of the tables: they may double meanwhile, but
+/// not twice.
+fn batch_bytes(limit: u64) -> usize {
+    (limit / 512).max(64 << 10) as usize
+}
+
 /// Counts texts; over a memory limit the tables go to disk as sorted runs.
 #[derive(Debug)]
 pub struct Counting {
@@ -114,8 +120,7 @@ impl Counting {
         let Some(Spill { limit, .. }) = self.spill else {
             return self.counter.add(texts, control);
         };
-        // between two looks at the tables these can grow by about 15 times what is counted
-        let most = (limit / 128).max(64 << 10) as usize;
+        let most = batch_bytes(limit);
         let mut batch = Vec::new();
         let mut bytes = 0;
         for &(text, weight) in texts {
@@ -134,9 +139,9 @@ impl Counting {
     }
 
     fn spill_if_full(&mut self, limit: u64, control: &Control) -> Result<()> {
-        // a table in text order and its sorted entries stand beside the tables while they are written
-        let writing = self.counter.num_words() as u64 * (SORT_BYTES + SORT_BYTES);
-        if self.counter.heap_bytes() as u64 + writing > limit / 8 * 5 {
+        // hardly any text has more than one new word in four bytes
+        let tables = self.counter.heap_bytes(batch_bytes(limit) / 4);
+        if tables + (self.counter.num_words() * SORT_BYTES) as u64 > limit / 4 * 3 {
             self.spill_all(control)?;
         }
         Ok(())
@@ -145,21 +150,16 @@ impl Counting {
     /// Write every table as a run of its own and begin anew.
     fn spill_all(&mut self, control: &Control) -> Result<()> {
         let Some(Spill { folder, .. }) = &self.spill else { return Ok(()) };
-        let counter = Counter::new(self.splitter.clone(), self.threads);
-        let parts = std::mem::replace(&mut self.counter, counter).into_parts();
-        let parts: Vec<_> = parts.into_iter().filter(|part| part.num_words() > 0).collect();
         let pieces = Pieces::of(&self.splitter);
-        let numbers = self.runs.len()..self.runs.len() + parts.len();
+        let mut tables = self.counter.tables();
+        tables.retain(|table| table.len() > 0);
+        let numbers = self.runs.len()..self.runs.len() + tables.len();
         let paths: Vec<_> = numbers.map(|number| folder.join(format!("run-{number}"))).collect();
-        // each is taken by the thread that writes it, and gone before the next one
-        let jobs: Vec<_> = parts.into_iter().map(|part| Mutex::new(Some(part))).collect();
-        share_out(vec![(); jobs.len()], jobs.len(), |(), number| {
-            let mut job = jobs[number].lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(part) = job.take() else { return Ok(()) };
-            let table = part.finish()?;
-            let mut words = SortedTable::new(&table);
+        share_out(vec![(); tables.len().max(1)], tables.len(), |(), number| {
+            let mut words = tables[number].sorted();
             write_sorted(&paths[number], &mut words, &pieces, None, |_| control.check()).map(|_| ())
         })?;
+        self.counter = Counter::new(self.splitter.clone(), self.threads);
         for path in &paths {
             self.spilled_bytes += std::fs::metadata(path).map_or(0, |data| data.len());
         }
@@ -173,8 +173,8 @@ impl Counting {
     /// As [`Counting::add`].
     pub fn finish(mut self, control: &Control) -> Result<Counted> {
         let limit = self.spill.as_ref().map_or(u64::MAX, |spill| spill.limit);
-        // adding up the threads' tables may take as much again
-        let fits = self.threads == 1 || self.counter.heap_bytes() as u64 <= limit / 8 * 3;
+        let summing = (self.counter.num_words() * SUM_BYTES) as u64;
+        let fits = self.counter.heap_bytes(0) + summing <= limit / 8 * 7;
         if self.runs.is_empty() && fits {
             let table = self.counter.finish()?;
             return Ok(Counted { table, runs: Vec::new(), spilled_bytes: 0 });

@@ -4,18 +4,18 @@
 //! one load of 16 bytes, one multiplication, one comparison, one addition. Each word also keeps where
 //! it was first seen, which only a new word has to write.
 
+use std::cmp::Ordering;
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
+use super::key::{Key, SHORT};
+use super::sorted::Sorted;
 use super::{WordCounts, overflow};
 use crate::error::{Error, Result};
 use crate::memory::{on_large_pages, prefetch};
 use crate::parallel::share_out;
-
-/// The longest word that is a key by itself.
-const SHORT: usize = 15;
 
 /// Slots of an empty table, as a power of two.
 const FIRST_SLOTS: u32 = 14;
@@ -25,59 +25,6 @@ const BATCH: usize = 32;
 
 /// Sums are made in at most so many parts, as a power of two.
 const MOST_LOG_PARTS: u32 = 8;
-
-/// A word of 1 to 15 bytes: zeros after its end, its length in the last byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Key {
-    low: u64,
-    high: u64,
-}
-
-/// The bytes of a key that belong to a word of each length.
-static KEPT: [Key; SHORT + 1] = kept();
-
-const fn kept() -> [Key; SHORT + 1] {
-    let mut kept = [Key { low: 0, high: 0 }; SHORT + 1];
-    let mut len = 1;
-    while len <= SHORT {
-        let bits = u128::MAX >> (128 - 8 * len);
-        kept[len] = Key { low: bits as u64, high: (bits >> 64) as u64 };
-        len += 1;
-    }
-    kept
-}
-
-impl Key {
-    /// The key of the `len` bytes, 1 to 15, at `start`.
-    #[inline]
-    fn new(text: &[u8], start: usize, len: usize) -> Self {
-        let Some(bytes) = text[start..].first_chunk::<16>() else {
-            // too near the end of the text for a load of 16 bytes
-            let mut bytes = [0; 16];
-            bytes[..len].copy_from_slice(&text[start..start + len]);
-            return Self::of_chunk(bytes, len);
-        };
-        Self::of_chunk(*bytes, len)
-    }
-
-    #[inline]
-    fn of_chunk(bytes: [u8; 16], len: usize) -> Self {
-        let both = u128::from_le_bytes(bytes);
-        let kept = KEPT[len];
-        Self {
-            low: both as u64 & kept.low,
-            high: (both >> 64) as u64 & kept.high | (len as u64) << 56,
-        }
-    }
-
-    fn len(self) -> usize {
-        (self.high >> 56) as usize
-    }
-
-    fn bytes(self) -> [u8; 16] {
-        (u128::from(self.high) << 64 | u128::from(self.low)).to_le_bytes()
-    }
-}
 
 /// Makes places in a table of keys; two numbers that nobody outside knows.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +58,12 @@ struct Slot {
     key: Key,
     count: u64,
     first: u64,
+}
+
+impl Slot {
+    fn counted<'t>(&self) -> Counted<'t> {
+        Counted { first: self.first, count: self.count, word: Word::Short(self.key) }
+    }
 }
 
 /// Counts of words of 1 to 15 bytes: open addressing, two slots a cache line.
@@ -252,6 +205,11 @@ impl LongWords {
         Ok(())
     }
 
+    fn counted(&self, word: &LongWord) -> Counted<'_> {
+        let bytes = &self.arena[word.start..word.start + word.len];
+        Counted { first: word.first, count: word.count, word: Word::Long(bytes) }
+    }
+
     /// The words whose hashes lie in one of `1 << log_parts` equal ranges.
     fn part(&self, part: usize, log_parts: u32) -> impl Iterator<Item = &LongWord> {
         let belongs =
@@ -318,17 +276,64 @@ impl Table {
         self.short.len + self.long.words.len()
     }
 
-    /// Bytes of memory: what the table takes, or while it next grows would take, whichever is more.
-    pub(super) fn heap_bytes(&self) -> usize {
+    /// The most memory in bytes that the table takes while `num_new` words come in.
+    pub(super) fn heap_bytes(&self, num_new: usize) -> usize {
+        // what grows doubles, and stands beside its old self for a while
+        let grows = |grown: bool| if grown { 3 } else { 1 };
+        let ShortWords { slots, len, .. } = &self.short;
+        let short = slots.len() * size_of::<Slot>() * grows(len + num_new > slots.len() / 2);
         let LongWords { arena, words, by_bytes } = &self.long;
         let numbers = by_bytes.capacity() * (size_of::<u32>() + 1) * 8 / 7;
-        let slots = self.short.slots.len() * size_of::<Slot>();
-        let words = words.capacity() * size_of::<LongWord>();
-        3 * (slots + words + numbers + arena.capacity())
+        let long = words.capacity() * size_of::<LongWord>() + numbers + arena.capacity();
+        // a long word has 16 bytes or more
+        short + long * grows(words.len() + num_new / 4 > words.capacity())
+    }
+
+    /// The words in ascending order of bytes.
+    pub(super) fn sorted(&self) -> SortedCounts<'_> {
+        let Self { short, long } = self;
+        let mut words: Vec<_> = short.part(0, 0).map(Slot::counted).collect();
+        words.extend(long.words.iter().map(|word| long.counted(word)));
+        words.sort_unstable_by(|a, b| a.word.cmp(&b.word));
+        SortedCounts { words: words.into_iter(), bytes: [0; 16], current: None }
     }
 }
 
-/// A word as it leaves the tables.
+/// What sorting takes for a word, and what a sum takes.
+pub(super) const SORT_BYTES: usize = size_of::<Counted>();
+pub(super) const SUM_BYTES: usize = SORT_BYTES + 2 * size_of::<u64>() + 2 * size_of::<Key>();
+
+/// The words of a table in ascending order.
+pub(super) struct SortedCounts<'t> {
+    words: std::vec::IntoIter<Counted<'t>>,
+    /// the current word, if it is short
+    bytes: [u8; 16],
+    current: Option<Counted<'t>>,
+}
+
+impl Sorted for SortedCounts<'_> {
+    fn advance(&mut self) -> Result<bool> {
+        self.current = self.words.next();
+        if let Some(Counted { word: Word::Short(key), .. }) = self.current {
+            self.bytes = key.bytes();
+        }
+        Ok(self.current.is_some())
+    }
+
+    fn word(&self) -> &[u8] {
+        match &self.current {
+            Some(Counted { word: Word::Short(key), .. }) => &self.bytes[..key.len()],
+            Some(Counted { word: Word::Long(word), .. }) => word,
+            None => b"",
+        }
+    }
+
+    fn count(&self) -> u64 {
+        self.current.map_or(0, |counted| counted.count)
+    }
+}
+
+/// A word as it leaves the tables; in the order of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Word<'t> {
     Short(Key),
@@ -341,6 +346,24 @@ impl Word<'_> {
             Self::Short(key) => key.len(),
             Self::Long(word) => word.len(),
         }
+    }
+}
+
+impl Ord for Word<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            // zeros stand after the end; where they decide nothing, the shorter word comes first
+            (Self::Short(a), Self::Short(b)) => a.rank().cmp(&b.rank()),
+            (Self::Long(a), Self::Long(b)) => a.cmp(b),
+            (Self::Short(a), Self::Long(b)) => a.bytes()[..a.len()].cmp(b),
+            (Self::Long(a), Self::Short(b)) => a[..].cmp(&b.bytes()[..b.len()]),
+        }
+    }
+}
+
+impl PartialOrd for Word<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -382,29 +405,23 @@ pub(super) fn sum(tables: &[Table]) -> Result<WordCounts> {
 }
 
 /// The sum of the words whose hashes lie in a part of the range.
-fn sum_of_part<'t>(tables: &'t [Table], part: usize, log_parts: u32) -> Result<Vec<Counted<'t>>> {
+fn sum_of_part(tables: &[Table], part: usize, log_parts: u32) -> Result<Vec<Counted<'_>>> {
     let most = tables.iter().map(Table::len).max().unwrap_or(0) >> log_parts;
     let mut words = Vec::with_capacity(most);
-    let short =
-        |slot: &Slot| Counted { first: slot.first, count: slot.count, word: Word::Short(slot.key) };
-    let long = |table: &'t LongWords, word: &LongWord| {
-        let bytes = &table.arena[word.start..word.start + word.len];
-        Counted { first: word.first, count: word.count, word: Word::Long(bytes) }
-    };
     if let [only] = tables {
-        words.extend(only.short.part(part, log_parts).map(short));
-        words.extend(only.long.part(part, log_parts).map(|word| long(&only.long, word)));
+        words.extend(only.short.part(part, log_parts).map(Slot::counted));
+        words.extend(only.long.part(part, log_parts).map(|word| only.long.counted(word)));
     } else {
         // the parts come in the order of their hashes, which must not be that of the sum's
         let mut sum = ShortWords::new(Seed::random(), FIRST_SLOTS);
         for slot in tables.iter().flat_map(|table| table.short.part(part, log_parts)) {
             sum.join(slot)?;
         }
-        words.extend(sum.part(0, 0).map(short));
+        words.extend(sum.part(0, 0).map(Slot::counted));
         let mut sum: HashTable<(u64, Counted)> = HashTable::new();
         for table in tables.iter().map(|table| &table.long) {
             for word in table.part(part, log_parts) {
-                join_long(&mut sum, word.hash, long(table, word))?;
+                join_long(&mut sum, word.hash, table.counted(word))?;
             }
         }
         words.extend(sum.into_iter().map(|(_, counted)| counted));
