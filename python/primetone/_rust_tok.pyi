@@ -286,7 +286,7 @@ def read_gpt2(vocab_json: bytes, merges_txt: bytes, *, split: str | None, patter
     Read a `vocab.json` and a `merges.txt`.
     """
 
-def read_merges(data: bytes) -> tuple[Tokenizer, str]:
+def read_merges(data: bytes) -> tuple[Tokenizer, str | None]:
     """
     Read a merges file: (tokenizer, the Unicode version that it was written with).
     """
@@ -301,7 +301,7 @@ def read_tiktoken(data: bytes, *, split: str | None, pattern: str | None, specia
     Read `.tiktoken` rank lines.
     """
 
-def read_tokenizer_json(data: bytes) -> Tokenizer:
+def read_tokenizer_json(data: bytes) -> tuple[Tokenizer, str | None]:
     """
     Read a `tokenizer.json`.
     """

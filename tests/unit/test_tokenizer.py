@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import random
+import re
 import signal
 import threading
 import time
@@ -248,6 +249,21 @@ def test_a_damaged_side_file_is_named(
     side.write_text(json.dumps({**json.loads(side.read_text()), **change}))
     with pytest.raises(FormatError, match=words):
         Tokenizer.load(path)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "a.merges", "a.tiktoken", "merges.txt"])
+def test_a_file_that_was_edited_is_refused(tokenizer: Tokenizer, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    tokenizer.save(path)
+    side = path.with_name(name + ".meta.json")
+    marked = side if side.exists() else path
+    said, other = tokenizer.fingerprint, tokenizer.fingerprint[::-1]
+    marked.write_text(marked.read_text("utf-8").replace(said, other), encoding="utf-8")
+    with pytest.raises(FormatError, match=f"{re.escape(name)}.* fingerprint {other}"):
+        Tokenizer.load(path)
+    lines = marked.read_text("utf-8").splitlines(keepends=True)
+    marked.write_text("".join(line for line in lines if other not in line), encoding="utf-8")
+    assert Tokenizer.load(path) == tokenizer
 
 
 def test_bad_arguments_say_what_to_do(tokenizer: Tokenizer) -> None:

@@ -494,7 +494,7 @@ def _restore(
     learn_report: Mapping[str, Any] | None,
     merge_counts: npt.NDArray[np.uint64] | None,
 ) -> Tokenizer:
-    core = _rust_tok.read_tokenizer_json(data)
+    core, _ = _rust_tok.read_tokenizer_json(data)
     if merge_counts is not None:
         core = core.with_merge_counts(merge_counts)
     return Tokenizer(core, learn_report)

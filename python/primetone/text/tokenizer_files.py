@@ -63,7 +63,7 @@ def read_core(
     chosen = _checked(format) or format_of(path)
     if chosen == "tiktoken":
         _refuse(path, "a .tiktoken file, whose tokens are bytes", of_words)
-        said = _what_is_said(path, given)
+        said, seal = _what_is_said(path, given)
         if said["split"] is None and said["pattern"] is None:
             raise ConfigError(
                 f"{path}: a .tiktoken file does not say how to split text; give split= (gpt2, "
@@ -71,7 +71,7 @@ def read_core(
             )
         data = _read(path)
         with _naming(path):
-            return _rust_tok.read_tiktoken(data, **said)
+            return _sealed(_rust_tok.read_tiktoken(data, **said), seal)
     if chosen == "gpt2":
         return _read_two_files(path, given, of_words)
     if chosen is None:
@@ -81,11 +81,11 @@ def read_core(
     with _naming(path):
         if chosen == "tekken":
             return _rust_tok.read_tekken(data)
-        if chosen == "merges":
-            core, unicode_version = _rust_tok.read_merges(data)
-            _warn_of_unicode(path, unicode_version)
-            return core
-        return _rust_tok.read_tokenizer_json(data)
+        read = _rust_tok.read_merges if chosen == "merges" else _rust_tok.read_tokenizer_json
+        core, unicode_version = read(data)
+    if unicode_version is not None:
+        _warn_of_unicode(path, unicode_version)
+    return core
 
 
 def _read_two_files(
@@ -107,11 +107,11 @@ def _read_two_files(
         with _naming(merges):
             return _rust_tok.read_character_merges(_read(listed), _read(merges), **of_words)
     _refuse(merges, f"merges of bytes, as {spelled.name} lists them", of_words)
-    said = _what_is_said(merges, given)
+    said, seal = _what_is_said(merges, given)
     if said["split"] is None and said["pattern"] is None:
         said["split"] = "gpt2"
     with _naming(merges):
-        return _rust_tok.read_gpt2(_read(spelled), _read(merges), **said)
+        return _sealed(_rust_tok.read_gpt2(_read(spelled), _read(merges), **said), seal)
 
 
 def write_core(core: _rust_tok.Tokenizer, path: Path, format: TokenizerFormat | None) -> list[Path]:
@@ -183,6 +183,7 @@ def _meta(core: _rust_tok.Tokenizer) -> bytes:
         {
             "format": _META_FORMAT,
             "version": _META_VERSION,
+            "fingerprint": core.fingerprint,
             "split": None if is_custom else core.split,
             "pattern": core.pattern if is_custom else None,
             "specials": dict(core.specials),
@@ -191,9 +192,22 @@ def _meta(core: _rust_tok.Tokenizer) -> bytes:
     )
 
 
-def _what_is_said(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Split, pattern and specials: as given, else as the side file says, else unknown."""
-    said = dict(given)
+def _sealed(core: _rust_tok.Tokenizer, seal: str | None) -> _rust_tok.Tokenizer:
+    """``core``, if it is what the side file was written with."""
+    if seal is not None and core.fingerprint != seal:
+        raise FormatError(
+            f"its side file says fingerprint {seal}, the content has {core.fingerprint}: one of "
+            "them was damaged or replaced; restore it, or remove the side file and say the split"
+        )
+    return core
+
+
+def _what_is_said(path: Path, given: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """Split, pattern and specials: as given, else as the side file says, else unknown.
+
+    Also the fingerprint that these should give, if the side file says everything.
+    """
+    said, seal = dict(given), None
     if _meta_path(path).exists():
         stored = _read_meta(_meta_path(path))
         if said["split"] is None and said["pattern"] is None:
@@ -201,8 +215,13 @@ def _what_is_said(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
             _warn_of_unicode(_meta_path(path), stored.get("unicode_version"))
         if said["specials"] is None:
             said["specials"] = stored["specials"]
+        if (
+            all(value is None for value in given.values())
+            and stored.get("unicode_version") == _rust_tok.UNICODE_VERSION
+        ):
+            seal = stored.get("fingerprint")
     said["specials"] = list((said["specials"] or {}).items())
-    return said
+    return said, seal
 
 
 def _read_meta(path: Path) -> dict[str, Any]:

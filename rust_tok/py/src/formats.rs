@@ -9,8 +9,12 @@ use crate::tokenizer::{Tokenizer, splitter};
 
 /// Read a `tokenizer.json`.
 #[pyfunction]
-pub(crate) fn read_tokenizer_json(py: Python<'_>, data: &[u8]) -> PyResult<Tokenizer> {
-    released(py, || tokenizer_json::read(data)).map(Tokenizer)
+pub(crate) fn read_tokenizer_json(
+    py: Python<'_>,
+    data: &[u8],
+) -> PyResult<(Tokenizer, Option<String>)> {
+    let read = released(py, || tokenizer_json::read(data))?;
+    Ok((Tokenizer(read.tokenizer), read.unicode_version))
 }
 
 /// Read `.tiktoken` rank lines.
@@ -49,7 +53,7 @@ pub(crate) fn read_tekken(py: Python<'_>, data: &[u8]) -> PyResult<Tokenizer> {
 
 /// Read a merges file: (tokenizer, the Unicode version that it was written with).
 #[pyfunction]
-pub(crate) fn read_merges(py: Python<'_>, data: &[u8]) -> PyResult<(Tokenizer, String)> {
+pub(crate) fn read_merges(py: Python<'_>, data: &[u8]) -> PyResult<(Tokenizer, Option<String>)> {
     let read = released(py, || merges::read(data))?;
     Ok((Tokenizer(read.tokenizer), read.unicode_version))
 }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 
-use super::{byte_level, escape};
+use super::{Read, Seal, byte_level, escape};
 use crate::encode::Merge;
 use crate::error::{Error, Result};
 use crate::split::{Scheme, Splitter, UNICODE_VERSION};
@@ -190,16 +190,6 @@ impl<'f> Lines<'f> {
     }
 }
 
-/// A tokenizer, and the Unicode version that its file was written with; under another one than
-/// [`UNICODE_VERSION`] some texts may split differently.
-#[derive(Debug)]
-pub struct Read {
-    /// the tokenizer, with its counts if the file has them
-    pub tokenizer: Tokenizer,
-    /// the version in the file
-    pub unicode_version: String,
-}
-
 /// Read a file.
 ///
 /// # Errors
@@ -223,22 +213,9 @@ pub fn read(data: &[u8]) -> Result<Read> {
     if lines.next().is_some() || !text.ends_with('\n') {
         return Err(lines.error(format!("expected the file to end after {num_merges} merges")));
     }
-    let unicode_version = header.unicode.unwrap_or_default().to_owned();
-    let fingerprint = header.fingerprint.map(str::to_owned);
+    let seal = Seal { fingerprint: header.fingerprint, unicode_version: header.unicode };
     let tokenizer = build(header, &list, text.lines().count() - num_merges)?;
-    if let Some(said) = fingerprint {
-        let found = tokenizer.digest(&unicode_version)?;
-        if said != found {
-            return Err(Error::format(
-                WHAT,
-                format!(
-                    "the header says fingerprint {said}, the content has {found}: the file was \
-                     damaged; if it was edited on purpose, remove that line"
-                ),
-            ));
-        }
-    }
-    Ok(Read { tokenizer, unicode_version })
+    Read::sealed(WHAT, tokenizer, seal)
 }
 
 fn read_header<'f>(lines: &mut Lines<'f>) -> Result<(Header<'f>, usize, bool)> {

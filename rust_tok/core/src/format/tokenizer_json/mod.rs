@@ -99,6 +99,10 @@ enum Pattern {
 struct Model {
     #[serde(rename = "type")]
     kind: Option<String>,
+    /// ours: other readers pass over it
+    fingerprint: Option<String>,
+    /// ours
+    unicode_version: Option<String>,
     dropout: Option<f64>,
     unk_token: Option<String>,
     continuing_subword_prefix: Option<String>,

@@ -2,9 +2,11 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
+use serde_json::error::Category;
 
 use super::super::byte_level::Table;
 use super::super::gpt2;
+use super::super::{Read, Seal};
 use super::{AddedToken, File, MergeLine, Model, Pattern, Step, WHAT, words};
 use crate::encode::Merge;
 use crate::error::{Error, Result};
@@ -20,10 +22,27 @@ fn unsupported(part: &str, found: &str, supported: &str) -> Error {
 ///
 /// # Errors
 /// [`Error::Format`] with what is wrong or not supported; [`Error::Vocabulary`].
-pub fn read(data: &[u8]) -> Result<Tokenizer> {
-    let file: File =
-        serde_json::from_slice(data).map_err(|error| Error::format(WHAT, error.to_string()))?;
+pub fn read(data: &[u8]) -> Result<Read> {
+    let mut file: File = serde_json::from_slice(data).map_err(|error| not_the_format(&error))?;
     refuse_what_changes_ids(&file)?;
+    let fingerprint = file.model.fingerprint.take();
+    let unicode_version = file.model.unicode_version.take();
+    let seal =
+        Seal { fingerprint: fingerprint.as_deref(), unicode_version: unicode_version.as_deref() };
+    Read::sealed(WHAT, build(file)?, seal)
+}
+
+/// The library's words for what is wrong with the JSON, and what that means.
+fn not_the_format(error: &serde_json::Error) -> Error {
+    let meaning = match error.classify() {
+        Category::Eof => "the file is cut off: write or fetch it again",
+        Category::Data => "not what a BPE tokenizer of Hugging Face holds",
+        Category::Syntax | Category::Io => "not JSON: the file is damaged, or another format",
+    };
+    Error::format(WHAT, format!("{meaning} ({error})"))
+}
+
+fn build(file: File) -> Result<Tokenizer> {
     let specials = specials_of(&file)?;
     if let Some(lowercase) = words::lowercase_of(&file) {
         return read_words(file.model, specials, lowercase);

@@ -7,7 +7,7 @@ use super::super::byte_level::Table;
 use super::{AddedToken, Pattern, Step, WHAT, words};
 use crate::encode::Merge;
 use crate::error::{Error, Result};
-use crate::split::Splitter;
+use crate::split::{Splitter, UNICODE_VERSION};
 use crate::tokenizer::{Tokenizer, Units};
 use crate::vocab::Token;
 
@@ -27,6 +27,8 @@ struct FileOut<'t> {
 #[derive(Serialize)]
 struct ModelOut<'t> {
     r#type: &'static str,
+    fingerprint: &'t str,
+    unicode_version: &'static str,
     dropout: Option<()>,
     unk_token: Option<&'t str>,
     continuing_subword_prefix: Option<()>,
@@ -128,6 +130,8 @@ pub fn write(tokenizer: &Tokenizer) -> Result<Vec<u8>> {
         decoder,
         model: ModelOut {
             r#type: "BPE",
+            fingerprint: tokenizer.fingerprint(),
+            unicode_version: UNICODE_VERSION,
             dropout: None,
             unk_token: unknown.and_then(|id| match vocab.token(id)? {
                 Token::Text(bytes) | Token::Special(bytes) => std::str::from_utf8(bytes).ok(),
