@@ -84,9 +84,13 @@ $(VENV)/.made-test: $(VENV)/.made $(RUST_SOURCES) pyproject.toml constraints.txt
 	$(INSTALL) -e '.[test]'
 	@touch $(VENV)/.made-train $@
 
+# An environment that stands there is used, if its Python is new enough: somebody may have made it on purpose.
 $(VENV)/.made:
-	@rm -rf $(VENV)
-	@python=; \
+	@if $(PY) -c 'import sys$(if $(HAS_UV),,, pip); sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		echo "Using the environment in $(VENV)"; touch $@; exit 0; fi; \
+	if [ -e $(VENV) ]; then \
+		echo "$(VENV) is there without a Python 3.11 or newer$(if $(HAS_UV),, and pip): move it away, then run make again" >&2; exit 1; fi; \
+	python=; \
 	for name in $(PYTHON) python3 python3.11 python3.12 python3.13 python3.14 python; do \
 		if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
 	done; \
@@ -98,8 +102,7 @@ $(VENV)/.made:
 		echo "$$python cannot make virtual environments: install its venv package (Debian, Ubuntu: apt install python3-venv) or uv" >&2; exit 1; \
 	else \
 		echo "Creating $(VENV) with $$python"; "$$python" -m venv $(VENV); \
-	fi
-	@touch $@
+	fi && touch $@
 
 need-rust:
 	@command -v cargo >/dev/null 2>&1 || { \

@@ -251,6 +251,10 @@ class Tokenizer:
         """
         How many bytes of text each id stands for; 0 for specials and holes.
         """
+    def tokens(self, /) -> list:
+        """
+        The bytes of every token in the order of ids; ids without one are left out.
+        """
     @property
     def units(self, /) -> str:
         """

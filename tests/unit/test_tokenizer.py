@@ -53,6 +53,7 @@ def test_tokens_are_looked_up_both_ways(tokenizer: Tokenizer) -> None:
     token = tokenizer[299]
     assert isinstance(token, bytes)
     assert token in tokenizer
+    assert list(tokenizer) == [tokenizer[number] for number in range(len(tokenizer))]
     assert tokenizer.id_of(token) == 299
     assert b"no such token" not in tokenizer
     assert "<|endoftext|>" in tokenizer

@@ -67,8 +67,9 @@ def _run(words: list[str]) -> int:
     try:
         build_app()(words, exit_on_error=False, print_error=False, result_action="return_value")
     except (cyclopts.CycloptsError, UsageError) as error:
-        verb = words[0] if words and words[0].isalpha() else ""
-        help_line = f"primetone {verb} --help" if verb else "primetone --help"
+        is_verb = not isinstance(error, cyclopts.UnknownCommandError)
+        verb = words[0] if words and words[0].replace("-", "").isalpha() and is_verb else ""
+        help_line = f"primetone {verb} --help" if verb[:1].isalpha() else "primetone --help"
         _complain(f"{_one_line(error)} (see {help_line})")
         return USAGE
     return DONE

@@ -19,6 +19,8 @@ from primetone.errors import TextError
 from primetone.evaluation.report import bits_per_byte
 
 TOKENS_PER_PASS = 8_192
+LOGITS_PER_PASS = 1 << 26
+"""Of large vocabularies fewer tokens are scored at once: 256 MiB of logits in float32."""
 ROWS_OF_CONTEXTS = 16
 """Windows in a scored row of a model that predicts from one window alone."""
 
@@ -75,12 +77,12 @@ def score(
     was_training = model.training
     model.eval()
     nats = 0.0
-    per_pass = max(1, TOKENS_PER_PASS // length)
-    for at in range(0, len(starts), per_pass):
-        starts_B = starts[at : at + per_pass]
+    at, rows = 0, 1  # the first pass shows how large the vocabulary is
+    while at < len(starts):
+        starts_B = starts[at : at + rows]
         picked = starts_B[:, None] + np.arange(length + window.shift)
         placed = runtime.place(ids[picked].astype(np.int64))
-        mask_BT = np.arange(length) >= first_scored[at : at + per_pass, None]
+        mask_BT = np.arange(length) >= first_scored[at : at + rows, None]
         with runtime.autocast():
             logits_BTV = model(placed[:, :length])
         nats_BT = F.cross_entropy(
@@ -89,6 +91,8 @@ def score(
             reduction="none",
         ).view(len(starts_B), length)
         nats += float(nats_BT.cpu().double()[torch.from_numpy(mask_BT)].sum())
+        at += rows
+        rows = max(1, min(TOKENS_PER_PASS, LOGITS_PER_PASS // logits_BTV.shape[-1]) // length)
     model.train(was_training)
     return Score(nats=nats, num_tokens=num_predictions)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Unpack, final
@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from primetone import _rust_tok
-from primetone.errors import UnknownTokenError
 from primetone.text.arguments import Text, allowed, checked, checked_size, id_array, num_threads
 from primetone.text.counts import Countable, Limits, Progress, WordCounts, learned
 from primetone.text.learn_options import Duplicates, MaxTokenRule, Tie, learn_options
@@ -388,12 +387,11 @@ class Tokenizer:
 
     def __getitem__(self, token_id: int) -> _Bytes:
         """The bytes of a token; for a special, its name as bytes."""
-        if not 0 <= token_id < self.vocab_size:
-            raise UnknownTokenError(
-                f"id {token_id} is not in the vocabulary, whose ids run from 0 to "
-                f"{self.vocab_size - 1}"
-            )
         return self._core.token(token_id)
+
+    def __iter__(self) -> Iterator[_Bytes]:
+        """The bytes of every token in the order of ids; ids without one are left out."""
+        return iter(self._core.tokens())
 
     def __contains__(self, token: Text) -> bool:
         return self.id_of(token) is not None

@@ -86,13 +86,6 @@ class Runtime:
         elif self.device.type == "mps":
             torch.mps.manual_seed(number)
 
-    def synchronise(self) -> None:
-        """Wait until the device has done what it was given, before a clock is read."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        elif self.device.type == "mps":
-            torch.mps.synchronize()
-
     def sum_over_ranks(self, count: int) -> int:
         """A count summed over all ranks; one rank for now."""
         assert self.world == 1, "several ranks come with the distributed runtime"

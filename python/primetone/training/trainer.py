@@ -116,6 +116,7 @@ class Trainer:
         self.tokens = 0
         self.elapsed_seconds = 0.0
         self._pending: list[dict[str, Tensor]] = []
+        self._factor = 1.0
         self._pending_tokens = 0
         self._pending_seconds = 0.0
 
@@ -210,7 +211,7 @@ class Trainer:
         self.metrics.keep_until(self.step)
 
     def _take_step(self) -> None:
-        factor = self._rate_factor()
+        factor = self._factor = self._rate_factor()
         record: dict[str, Tensor] = {}
         self.model.train()
         for phase in self.phases:
@@ -286,7 +287,7 @@ class Trainer:
             "tokens": self.tokens,
             "elapsed_seconds": round(self.elapsed_seconds, 3),
             **{name: sum(column) / len(column) for name, column in columns.items()},
-            "learning_rate": self.full_rate * self._rate_factor(),
+            "learning_rate": self.full_rate * self._factor,
             "tokens_per_second": round(speed, 1),
         }
         self._tell(self.metrics.write("train", self.step, values))

@@ -300,18 +300,23 @@ impl Tokenizer {
     ///
     /// # Errors
     /// [`Error::UnknownToken`] for an id that the vocabulary does not hold.
-    pub fn token(&self, id: u32) -> Result<&[u8]> {
-        self.vocab
-            .token(id)
+    pub fn token(&self, id: impl Into<i64>) -> Result<&[u8]> {
+        let id = id.into();
+        let token = u32::try_from(id).ok().and_then(|id| self.vocab.token(id));
+        token
             .map(|(Token::Text(bytes) | Token::Special(bytes))| bytes)
             .ok_or_else(|| self.no_such_id(id, ""))
     }
 
-    fn no_such_id(&self, id: u32, place: &str) -> Error {
+    fn no_such_id(&self, id: i64, place: &str) -> Error {
         Error::UnknownToken(format!(
             "id {id}{place} is not in the vocabulary, whose ids run from 0 to {}{}",
             self.vocab.len().saturating_sub(1),
-            if (id as usize) < self.vocab.len() { " with holes" } else { "" },
+            if usize::try_from(id).is_ok_and(|id| id < self.vocab.len()) {
+                " with holes"
+            } else {
+                ""
+            },
         ))
     }
 
@@ -324,7 +329,7 @@ impl Tokenizer {
         let (mut bytes, mut last) = (Vec::new(), None);
         for (position, id) in ids.into_iter().enumerate() {
             let Some(Token::Text(token) | Token::Special(token)) = self.vocab.token(id) else {
-                return Err(self.no_such_id(id, &format!(" at position {position}")));
+                return Err(self.no_such_id(id.into(), &format!(" at position {position}")));
             };
             bytes.extend_from_slice(token);
             last = Some(id);

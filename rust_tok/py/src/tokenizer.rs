@@ -2,7 +2,7 @@
 
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyList};
 use rust_tok as core;
 use rust_tok::control::Control;
 use rust_tok::count::file::Pieces;
@@ -362,8 +362,15 @@ impl Tokenizer {
     }
 
     /// The bytes of one token; the name of a special.
-    fn token<'py>(&self, py: Python<'py>, id: u32) -> PyResult<Bound<'py, PyBytes>> {
+    fn token<'py>(&self, py: Python<'py>, id: i64) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, quick(py, |_| self.0.token(id))?))
+    }
+
+    /// The bytes of every token in the order of ids; ids without one are left out.
+    fn tokens<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let ids = 0..self.0.vocab().len() as u32;
+        let tokens = ids.filter_map(|id| self.0.token(id).ok());
+        PyList::new(py, tokens.map(|token| PyBytes::new(py, token)).collect::<Vec<_>>())
     }
 
     /// The id of the text token with these bytes.

@@ -18,6 +18,12 @@ pub(super) struct CustomPattern {
 
 impl CustomPattern {
     pub(super) fn new(text: &str) -> Result<Self> {
+        if text.is_empty() {
+            return Err(Error::Pattern(
+                "expected a split pattern, found an empty one; to leave text whole, use the scheme none"
+                    .to_owned(),
+            ));
+        }
         if let Some(quantifier) = possessive_quantifier(text) {
             return Err(Error::Pattern(format!(
                 "split pattern {text:?}: the possessive quantifier {quantifier:?} is not supported \
