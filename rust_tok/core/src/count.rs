@@ -5,11 +5,11 @@
 mod counter;
 mod counts;
 pub mod file;
-mod key;
+pub(crate) mod key;
 mod sorted;
 mod spill;
 mod stream;
-mod table;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 

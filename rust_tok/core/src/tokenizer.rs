@@ -13,15 +13,12 @@ pub use learning::LearnReport;
 
 use crate::control::Control;
 use crate::encode::{
-    Allowed, Batch, Bpe, Characters, MARK, Merge, Scratch, Specials, Words, encode_batch,
-    word_units,
+    Allowed, Batch, Bpe, Characters, MARK, Merge, Run, Scratch, Scratches, Specials, Words,
+    encode_batch, word_units,
 };
 use crate::error::{Error, Result};
 use crate::split::{Scheme, Splitter, UNICODE_VERSION};
 use crate::vocab::{Token, Vocab, quote};
-
-/// Text is encoded in runs of about this many bytes between two looks at the interrupt flag.
-const BYTES_PER_CHECK: usize = 64 << 10;
 
 #[derive(Debug, Clone)]
 enum Model {
@@ -39,6 +36,7 @@ pub struct Tokenizer {
     fingerprint: String,
     /// not part of what the tokenizer is: only learning knows them
     merge_counts: Option<Vec<u64>>,
+    scratches: Scratches,
 }
 
 impl Tokenizer {
@@ -128,8 +126,14 @@ impl Tokenizer {
 
     fn new(vocab: Vocab, model: Model) -> Result<Self> {
         let specials = Specials::new(vocab.specials())?;
-        let mut tokenizer =
-            Self { vocab, model, specials, fingerprint: String::new(), merge_counts: None };
+        let mut tokenizer = Self {
+            vocab,
+            model,
+            specials,
+            fingerprint: String::new(),
+            merge_counts: None,
+            scratches: Scratches::default(),
+        };
         tokenizer.fingerprint = tokenizer.digest(UNICODE_VERSION)?;
         Ok(tokenizer)
     }
@@ -263,6 +267,11 @@ impl Tokenizer {
         encode_batch(self, texts, &self.specials.finder(allowed)?, threads, control)
     }
 
+    /// What threads work with, kept between calls.
+    pub(crate) fn scratches(&self) -> &Scratches {
+        &self.scratches
+    }
+
     /// Append the ids of a text without specials.
     pub(crate) fn encode_text(
         &self,
@@ -275,20 +284,11 @@ impl Tokenizer {
             Model::Characters(characters) => characters.encode(text, ids),
             Model::Words(words) => words.encode(text, ids, scratch, control),
             Model::Bytes { splitter, bpe } => {
-                let mut until_check = BYTES_PER_CHECK;
                 let mut ends = std::mem::take(&mut scratch.ends);
-                let outcome = splitter.try_for_each_run(text, &mut ends, |mut start, ends| {
-                    for &end in ends {
-                        let piece = &text[start..end];
-                        if until_check < piece.len() {
-                            control.check()?;
-                            until_check = BYTES_PER_CHECK;
-                        }
-                        until_check = until_check.saturating_sub(piece.len());
-                        bpe.encode_piece(&self.vocab, piece, ids, scratch, control)?;
-                        start = end;
-                    }
-                    Ok(())
+                let outcome = splitter.try_for_each_run(text, &mut ends, |start, ends| {
+                    control.check()?;
+                    let run = Run { text, start, ends };
+                    bpe.encode_run(&self.vocab, run, ids, scratch, control)
                 });
                 scratch.ends = ends;
                 outcome

@@ -1,14 +1,14 @@
 //! Short words as two numbers.
 
 /// The longest word that is a key by itself.
-pub(super) const SHORT: usize = 15;
+pub(crate) const SHORT: usize = 15;
 
 /// A word of 1 to 15 bytes: zeros after its end, its length in the last byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Key {
-    pub(super) low: u64,
+pub(crate) struct Key {
+    pub(crate) low: u64,
     /// the length in the highest byte; 0 where there is no word
-    pub(super) high: u64,
+    pub(crate) high: u64,
 }
 
 /// The bytes of a key that belong to a word of each length.
@@ -28,7 +28,7 @@ const fn kept() -> [Key; SHORT + 1] {
 impl Key {
     /// The key of the `len` bytes, 1 to 15, at `start`.
     #[inline]
-    pub(super) fn new(text: &[u8], start: usize, len: usize) -> Self {
+    pub(crate) fn new(text: &[u8], start: usize, len: usize) -> Self {
         let Some(bytes) = text[start..].first_chunk::<16>() else {
             // too near the end of the text for a load of 16 bytes
             let mut bytes = [0; 16];

@@ -28,18 +28,18 @@ const MOST_LOG_PARTS: u32 = 8;
 
 /// Makes places in a table of keys; two numbers that nobody outside knows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Seed([u64; 2]);
+pub(crate) struct Seed([u64; 2]);
 
 impl Seed {
     /// One that differs from run to run, so that no text can be written to fill one place. Results
     /// do not depend on it.
-    pub(super) fn random() -> Self {
+    pub(crate) fn random() -> Self {
         let random = std::hash::RandomState::new();
         Self([0, 1].map(|number: u64| random.hash_one(number)))
     }
 
     #[inline]
-    fn hash(self, key: Key) -> u64 {
+    pub(crate) fn hash(self, key: Key) -> u64 {
         let product = u128::from(key.low ^ self.0[0]) * u128::from(key.high ^ self.0[1]);
         product as u64 ^ (product >> 64) as u64
     }

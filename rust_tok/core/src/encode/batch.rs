@@ -1,6 +1,6 @@
 //! Many texts at once, over the cores the caller grants.
 
-use super::merge::Scratch;
+use super::scratch::Scratch;
 use super::specials::{Finder, Segment};
 use crate::control::{Control, Stage};
 use crate::error::Result;
@@ -36,16 +36,18 @@ pub(crate) fn encode_batch(
     let units = units_of(tokenizer, texts, finder);
     let total: usize = texts.iter().map(|text| text.len()).sum();
     control.begin(Stage::Encode, total as u64);
+    let scratches = tokenizer.scratches();
     let workers = threads.min(total / UNIT_BYTES + 1).min(units.len()).max(1);
     if workers == 1 {
-        let (mut ids, mut scratch, mut ends) = (Vec::new(), Scratch::default(), Vec::new());
+        let (mut ids, mut scratch, mut ends) = (Vec::new(), scratches.take(), Vec::new());
         for unit in &units {
             encode_unit(tokenizer, unit, &mut ids, &mut scratch, control)?;
             ends.push(ids.len() as u64);
         }
+        scratches.give(scratch);
         return Ok(Batch { offsets: text_offsets(texts.len(), &units, &ends), ids });
     }
-    let states = (0..workers).map(|_| (Vec::new(), Scratch::default())).collect();
+    let states = (0..workers).map(|_| (Vec::new(), scratches.take())).collect();
     let states = share_out(states, units.len(), |(done, scratch), number| {
         let mut ids = Vec::new();
         encode_unit(tokenizer, &units[number], &mut ids, scratch, control)?;
@@ -53,8 +55,11 @@ pub(crate) fn encode_batch(
         Ok(())
     })?;
     let mut parts: Vec<Vec<u32>> = vec![Vec::new(); units.len()];
-    for (number, ids) in states.into_iter().flat_map(|(done, _)| done) {
-        parts[number] = ids;
+    for (done, scratch) in states {
+        scratches.give(scratch);
+        for (number, ids) in done {
+            parts[number] = ids;
+        }
     }
     let mut ids = Vec::with_capacity(parts.iter().map(Vec::len).sum());
     let mut ends = Vec::with_capacity(parts.len());

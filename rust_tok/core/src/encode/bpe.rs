@@ -1,6 +1,8 @@
 //! Byte-level BPE: the pieces of a text are bytes, and bytes merge.
 
-use super::merge::{Merge, Merger, Scratch};
+use super::merge::{Merge, Merger};
+use super::pieces::{FewIds, Hashed, SHORT, ShortTokens};
+use super::scratch::Scratch;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::vocab::Vocab;
@@ -13,6 +15,20 @@ pub(crate) struct Bpe {
     ignore_merges: bool,
     /// ascending ids of tokens that merging their bytes does not give
     unreachable: Vec<u32>,
+    short: ShortTokens,
+}
+
+/// So many pieces are looked up at once.
+const BATCH: usize = 32;
+
+/// Pieces of a text, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run<'t> {
+    pub(crate) text: &'t [u8],
+    /// where the first piece begins
+    pub(crate) start: usize,
+    /// where each piece ends, and the next begins
+    pub(crate) ends: &'t [usize],
 }
 
 impl Bpe {
@@ -33,7 +49,8 @@ impl Bpe {
             })?;
         }
         let merger = Merger::new(vocab, merges)?;
-        Ok(Self { byte_ids, merger, ignore_merges: false, unreachable: Vec::new() })
+        let short = ShortTokens::new(vocab.text_tokens());
+        Ok(Self { byte_ids, merger, ignore_merges: false, unreachable: Vec::new(), short })
     }
 
     /// The model of any merges; with `ignore_merges` a piece that is a token is taken whole even where
@@ -51,6 +68,10 @@ impl Bpe {
                 bpe.unreachable.push(id);
             }
         }
+        if !ignore_merges && !bpe.unreachable.is_empty() {
+            let is_reached = |(id, _): &(u32, &[u8])| bpe.unreachable.binary_search(id).is_err();
+            bpe.short = ShortTokens::new(vocab.text_tokens().filter(is_reached));
+        }
         Ok(bpe)
     }
 
@@ -65,6 +86,59 @@ impl Bpe {
     /// The first token that a piece is only by looking it up.
     pub(crate) fn first_looked_up(&self) -> Option<u32> {
         self.unreachable.first().copied().filter(|_| self.ignore_merges)
+    }
+
+    /// Append the ids of the pieces of `run`.
+    pub(crate) fn encode_run(
+        &self,
+        vocab: &Vocab,
+        run: Run<'_>,
+        ids: &mut Vec<u32>,
+        scratch: &mut Scratch,
+        control: &Control,
+    ) -> Result<()> {
+        let Run { text, mut start, ends } = run;
+        let hasher = self.short.hasher();
+        let (mut pieces, mut tokens) = ([Hashed::default(); BATCH], [None; BATCH]);
+        for ends in ends.chunks(BATCH) {
+            let mut begin = start;
+            for (&end, piece) in ends.iter().zip(&mut pieces) {
+                let len = end.wrapping_sub(begin);
+                *piece = Hashed::default();
+                if len <= SHORT {
+                    let hashed = hasher.hashed(text, begin, len);
+                    self.short.prefetch(&hashed);
+                    *piece = hashed;
+                }
+                begin = end;
+            }
+            for (piece, token) in pieces[..ends.len()].iter().zip(&mut tokens) {
+                *token = self.short.get(piece);
+                if token.is_none() {
+                    scratch.merged.prefetch(piece);
+                }
+            }
+            // ids wait here: the room for the most is written, whatever their number
+            let (mut waiting, mut len) = ([0; (BATCH + 1) * FewIds::MOST], 0);
+            for ((&end, piece), &token) in ends.iter().zip(&pieces).zip(&tokens) {
+                if let Some(id) = token {
+                    waiting[len] = id;
+                    len += 1;
+                } else if let Some(merged) = scratch.merged.get(piece) {
+                    waiting[len..len + FewIds::MOST].copy_from_slice(&merged.all());
+                    len += merged.len();
+                } else {
+                    ids.extend_from_slice(&waiting[..len]);
+                    len = 0;
+                    let begin = ids.len();
+                    self.encode_piece(vocab, &text[start..end], ids, scratch, control)?;
+                    scratch.merged.insert(hasher, piece, &ids[begin..]);
+                }
+                start = end;
+            }
+            ids.extend_from_slice(&waiting[..len]);
+        }
+        Ok(())
     }
 
     /// Append the ids of `piece`.

@@ -3,16 +3,15 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::pairs::{Merged, PairTable};
+use super::pairs::{NO_RANK, PairTable, Pairs};
+use super::scratch::Scratch;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::split::PieceEnds;
 use crate::vocab::{Vocab, quote};
 
 /// Pieces up to this many symbols are merged by scanning for the lowest rank; longer ones by a heap.
 const SCAN_LIMIT: usize = 64;
 
-const NO_RANK: u32 = u32::MAX;
 const NONE: u32 = u32::MAX;
 
 /// One merge, as files list it.
@@ -35,17 +34,9 @@ pub(crate) struct Merger {
     merges: Vec<Merge>,
 }
 
-/// Buffers that one thread uses again and again.
-#[derive(Default)]
-pub(crate) struct Scratch {
-    pub(crate) ends: PieceEnds,
-    nodes: Vec<Node>,
-    heap: BinaryHeap<Reverse<u64>>,
-}
-
 /// A symbol of a long piece in a linked list.
 #[derive(Clone, Copy)]
-struct Node {
+pub(super) struct Node {
     id: u32,
     previous: u32,
     next: u32,
@@ -86,12 +77,11 @@ impl Merger {
         if left.is_empty() || right.is_empty() || !joins {
             return refuse(format!("does not make token {} ({})", merge.id, quote(made)));
         }
-        let merged = Merged { rank: merge.rank, id: merge.id };
-        if self.pairs.get(merge.left, merge.right).is_some() {
+        if self.pairs.contains(merge.left, merge.right) {
             return refuse("is listed twice".to_owned());
         }
-        self.pairs.insert(merge.left, merge.right, merged);
         self.merges.push(merge);
+        self.pairs.insert_last(&self.merges);
         Ok(())
     }
 
@@ -117,139 +107,152 @@ impl Merger {
     ) -> Result<()> {
         if self.merges.is_empty() {
             ids.extend(piece);
-            Ok(())
-        } else if piece.len() <= SCAN_LIMIT {
-            self.merge_by_scan(piece, ids);
-            Ok(())
-        } else {
-            self.merge_by_heap(piece, ids, scratch, control)
+            return Ok(());
+        }
+        match &self.pairs {
+            PairTable::Packed(pairs) => merge(pairs, piece, ids, scratch, control),
+            PairTable::Wide(pairs) => merge(pairs, piece, ids, scratch, control),
         }
     }
+}
 
-    #[inline]
-    fn rank(&self, left: u32, right: u32) -> u32 {
-        self.pairs.get(left, right).map_or(NO_RANK, |merged| merged.rank)
+#[inline]
+fn merge(
+    pairs: &impl Pairs,
+    piece: impl ExactSizeIterator<Item = u32>,
+    ids: &mut Vec<u32>,
+    scratch: &mut Scratch,
+    control: &Control,
+) -> Result<()> {
+    if piece.len() <= SCAN_LIMIT {
+        merge_by_scan(pairs, piece, ids);
+        Ok(())
+    } else {
+        merge_by_heap(pairs, piece, ids, scratch, control)
     }
+}
 
-    /// O(n²) with a small constant.
-    #[inline]
-    fn merge_by_scan(&self, piece: impl ExactSizeIterator<Item = u32>, ids: &mut Vec<u32>) {
-        let mut symbols = [0_u32; SCAN_LIMIT];
-        let mut ranks = [NO_RANK; SCAN_LIMIT];
-        let mut len = piece.len();
-        for (slot, symbol) in symbols.iter_mut().zip(piece) {
-            *slot = symbol;
-        }
-        for at in 1..len {
-            ranks[at - 1] = self.rank(symbols[at - 1], symbols[at]);
-        }
-        while len > 1 {
-            let (mut at, mut lowest) = (0, NO_RANK);
-            for (index, &rank) in ranks[..len - 1].iter().enumerate() {
-                if rank < lowest {
-                    (at, lowest) = (index, rank);
-                }
-            }
-            let Some(merged) = self.pairs.get(symbols[at], symbols[at + 1]) else { break };
-            if lowest == NO_RANK {
-                break;
-            }
-            symbols[at] = merged.id;
-            symbols.copy_within(at + 2..len, at + 1);
-            ranks.copy_within(at + 1..len - 1, at);
-            len -= 1;
-            ranks[len - 1] = NO_RANK;
-            if at + 1 < len {
-                ranks[at] = self.rank(symbols[at], symbols[at + 1]);
-            }
-            if at > 0 {
-                ranks[at - 1] = self.rank(symbols[at - 1], symbols[at]);
-            }
-        }
-        ids.extend_from_slice(&symbols[..len]);
+/// O(n²) with a small constant.
+#[inline]
+fn merge_by_scan(
+    pairs: &impl Pairs,
+    piece: impl ExactSizeIterator<Item = u32>,
+    ids: &mut Vec<u32>,
+) {
+    let mut symbols = [0_u32; SCAN_LIMIT];
+    let mut ranks = [NO_RANK; SCAN_LIMIT];
+    let mut len = piece.len();
+    for (slot, symbol) in symbols.iter_mut().zip(piece) {
+        *slot = symbol;
     }
-
-    /// O(n log n): a linked list of symbols and a heap of (rank, position), stale entries skipped.
-    fn merge_by_heap(
-        &self,
-        piece: impl ExactSizeIterator<Item = u32>,
-        ids: &mut Vec<u32>,
-        scratch: &mut Scratch,
-        control: &Control,
-    ) -> Result<()> {
-        let Scratch { nodes, heap, .. } = scratch;
-        nodes.clear();
-        heap.clear();
-        let len = u32::try_from(piece.len())
-            .ok()
-            .filter(|&len| len < NONE)
-            .ok_or_else(|| Error::Text("a piece of text of 4 GiB or more".to_owned()))?;
-        nodes.extend(piece.zip(0_u32..).map(|(id, at)| Node {
-            id,
-            previous: at.wrapping_sub(1),
-            next: if at + 1 == len { NONE } else { at + 1 },
-            rank: NO_RANK,
-        }));
-        let entry = |rank: u32, at: u32| Reverse(u64::from(rank) << 32 | u64::from(at));
-        let mut entries = std::mem::take(heap).into_vec();
-        for at in 0..len - 1 {
-            if at.is_multiple_of(1 << 16) {
-                control.check()?;
+    for at in 1..len {
+        ranks[at - 1] = pairs.rank(symbols[at - 1], symbols[at]);
+    }
+    while len > 1 {
+        let (mut at, mut lowest) = (0, NO_RANK);
+        for (index, &rank) in ranks[..len - 1].iter().enumerate() {
+            if rank < lowest {
+                (at, lowest) = (index, rank);
             }
-            let rank = self.rank(nodes[at as usize].id, nodes[at as usize + 1].id);
+        }
+        if lowest == NO_RANK {
+            break;
+        }
+        symbols[at] = pairs.made(lowest, symbols[at], symbols[at + 1]);
+        symbols.copy_within(at + 2..len, at + 1);
+        ranks.copy_within(at + 1..len - 1, at);
+        len -= 1;
+        ranks[len - 1] = NO_RANK;
+        if at + 1 < len {
+            ranks[at] = pairs.rank(symbols[at], symbols[at + 1]);
+        }
+        if at > 0 {
+            ranks[at - 1] = pairs.rank(symbols[at - 1], symbols[at]);
+        }
+    }
+    ids.extend_from_slice(&symbols[..len]);
+}
+
+/// O(n log n): a linked list of symbols and a heap of (rank, position), stale entries skipped.
+fn merge_by_heap(
+    pairs: &impl Pairs,
+    piece: impl ExactSizeIterator<Item = u32>,
+    ids: &mut Vec<u32>,
+    scratch: &mut Scratch,
+    control: &Control,
+) -> Result<()> {
+    let Scratch { nodes, heap, .. } = scratch;
+    nodes.clear();
+    heap.clear();
+    let len = u32::try_from(piece.len())
+        .ok()
+        .filter(|&len| len < NONE)
+        .ok_or_else(|| Error::Text("a piece of text of 4 GiB or more".to_owned()))?;
+    nodes.extend(piece.zip(0_u32..).map(|(id, at)| Node {
+        id,
+        previous: at.wrapping_sub(1),
+        next: if at + 1 == len { NONE } else { at + 1 },
+        rank: NO_RANK,
+    }));
+    let entry = |rank: u32, at: u32| Reverse(u64::from(rank) << 32 | u64::from(at));
+    let mut entries = std::mem::take(heap).into_vec();
+    for at in 0..len - 1 {
+        if at.is_multiple_of(1 << 16) {
+            control.check()?;
+        }
+        let rank = pairs.rank(nodes[at as usize].id, nodes[at as usize + 1].id);
+        nodes[at as usize].rank = rank;
+        if rank != NO_RANK {
+            entries.push(entry(rank, at));
+        }
+    }
+    *heap = BinaryHeap::from(entries);
+    let mut popped = 0_u32;
+    while let Some(Reverse(top)) = heap.pop() {
+        popped = popped.wrapping_add(1);
+        if popped.is_multiple_of(1 << 14) {
+            control.check()?;
+        }
+        let (rank, at) = ((top >> 32) as u32, top as u32);
+        let node = nodes[at as usize];
+        if node.rank != rank || node.next == NONE {
+            continue;
+        }
+        let right = nodes[node.next as usize];
+        let made = pairs.made(rank, node.id, right.id);
+        nodes[node.next as usize].rank = NO_RANK;
+        let mut set_rank = |nodes: &mut Vec<Node>, at: u32, rank: u32| {
             nodes[at as usize].rank = rank;
             if rank != NO_RANK {
-                entries.push(entry(rank, at));
+                heap.push(entry(rank, at));
             }
+        };
+        nodes[at as usize].id = made;
+        nodes[at as usize].next = right.next;
+        let mut after = NO_RANK;
+        if right.next != NONE {
+            nodes[right.next as usize].previous = at;
+            after = pairs.rank(made, nodes[right.next as usize].id);
         }
-        *heap = BinaryHeap::from(entries);
-        let mut popped = 0_u32;
-        while let Some(Reverse(top)) = heap.pop() {
-            popped = popped.wrapping_add(1);
-            if popped.is_multiple_of(1 << 14) {
-                control.check()?;
-            }
-            let (rank, at) = ((top >> 32) as u32, top as u32);
-            let node = nodes[at as usize];
-            if node.rank != rank || node.next == NONE {
-                continue;
-            }
-            let right = nodes[node.next as usize];
-            let Some(merged) = self.pairs.get(node.id, right.id) else { continue };
-            nodes[node.next as usize].rank = NO_RANK;
-            let mut set_rank = |nodes: &mut Vec<Node>, at: u32, rank: u32| {
-                nodes[at as usize].rank = rank;
-                if rank != NO_RANK {
-                    heap.push(entry(rank, at));
-                }
-            };
-            nodes[at as usize].id = merged.id;
-            nodes[at as usize].next = right.next;
-            let mut after = NO_RANK;
-            if right.next != NONE {
-                nodes[right.next as usize].previous = at;
-                after = self.rank(merged.id, nodes[right.next as usize].id);
-            }
-            set_rank(nodes, at, after);
-            if node.previous != NONE {
-                let before = self.rank(nodes[node.previous as usize].id, merged.id);
-                set_rank(nodes, node.previous, before);
-            }
+        set_rank(nodes, at, after);
+        if node.previous != NONE {
+            let before = pairs.rank(nodes[node.previous as usize].id, made);
+            set_rank(nodes, node.previous, before);
         }
-        let mut at = 0;
-        while at != NONE {
-            ids.push(nodes[at as usize].id);
-            at = nodes[at as usize].next;
-        }
-        Ok(())
     }
+    let mut at = 0;
+    while at != NONE {
+        ids.push(nodes[at as usize].id);
+        at = nodes[at as usize].next;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::bpe::Bpe;
+    use super::super::bpe::{Bpe, Run};
     use super::*;
 
     /// Merges over two letters in which any token may be split in several ways, with repeated ranks.
@@ -288,7 +291,8 @@ mod tests {
                 .windows(2)
                 .enumerate()
                 .filter_map(|(at, pair)| {
-                    merger.pairs.get(pair[0], pair[1]).map(|m| (m.rank, at, m.id))
+                    let is_it = |m: &&Merge| [m.left, m.right] == *pair;
+                    merger.merges.iter().find(is_it).map(|m| (m.rank, at, m.id))
                 })
                 .min();
             let Some((_, at, id)) = best else { return symbols };
@@ -312,11 +316,25 @@ mod tests {
             let symbols = || piece.iter().map(|&byte| u32::from(byte));
             let expected = oracle(&bpe.merger, symbols().collect());
             let (mut ids, mut scratch) = (Vec::new(), Scratch::default());
-            bpe.merger.merge_by_scan(symbols(), &mut ids);
+            match &bpe.merger.pairs {
+                PairTable::Packed(pairs) => merge_by_scan(pairs, symbols(), &mut ids),
+                PairTable::Wide(pairs) => merge_by_scan(pairs, symbols(), &mut ids),
+            }
             prop_assert_eq!(&ids, &expected);
             ids.clear();
-            bpe.merger.merge_by_heap(symbols(), &mut ids, &mut scratch, &Control::default()).unwrap();
+            let (idle, nodes) = (Control::default(), &mut scratch);
+            match &bpe.merger.pairs {
+                PairTable::Packed(pairs) => merge_by_heap(pairs, symbols(), &mut ids, nodes, &idle),
+                PairTable::Wide(pairs) => merge_by_heap(pairs, symbols(), &mut ids, nodes, &idle),
+            }.unwrap();
             prop_assert_eq!(&ids, &expected);
+            // merged, then remembered
+            for _ in 0..2 {
+                ids.clear();
+                let run = Run { text: &piece, start: 0, ends: &[piece.len()] };
+                bpe.encode_run(&vocab, run, &mut ids, &mut scratch, &idle).unwrap();
+                prop_assert_eq!(&ids, &expected);
+            }
             ids.clear();
             bpe.encode_piece(&vocab, &piece, &mut ids, &mut scratch, &Control::default()).unwrap();
             prop_assert_eq!(&ids, &expected);

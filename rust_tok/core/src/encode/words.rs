@@ -3,7 +3,8 @@
 //! White space ends words and is not kept; the mark, whose text is one space, stands for it.
 
 use super::characters::Characters;
-use super::merge::{Merge, Merger, Scratch};
+use super::merge::{Merge, Merger};
+use super::scratch::Scratch;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::vocab::{Vocab, quote};
