@@ -211,3 +211,48 @@ impl MergedPieces {
         self.0 = larger;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_comes_back_whatever_was_kept_since() {
+        let hasher = Hasher(Seed::random());
+        let mut merged = MergedPieces::default();
+        let text = |number: u32| number.to_le_bytes();
+        let piece = |number| hasher.hashed(&text(number), 0, 4);
+        let ids =
+            |number: u32| (0..number % 6).map(|at| (number + at) % (1 << 24)).collect::<Vec<_>>();
+        for number in 0..3 << MOST_SLOTS {
+            assert!(merged.get(&piece(number)).is_none());
+            merged.insert(hasher, &piece(number), &ids(number));
+            for older in [number / 2, number / 3] {
+                if let Some(found) = merged.get(&piece(older)) {
+                    assert_eq!(found.all()[..found.len()], ids(older));
+                } else {
+                    assert!(number >= 1 << (MOST_SLOTS - 1), "only a full table forgets");
+                }
+            }
+            assert!(merged.get(&piece(number)).is_some());
+        }
+        assert!(merged.0.slots.len() <= 1 << MOST_SLOTS);
+    }
+
+    #[test]
+    fn ids_that_do_not_fit_are_not_kept() {
+        let hasher = Hasher(Seed::random());
+        let mut merged = MergedPieces::default();
+        let piece = hasher.hashed(b"piece", 0, 5);
+        for ids in [&[1 << 24][..], &[1; 6]] {
+            merged.insert(hasher, &piece, ids);
+            assert!(merged.get(&piece).is_none());
+        }
+        let long = Hashed::default();
+        merged.insert(hasher, &long, &[1]);
+        assert!(merged.get(&long).is_none());
+        merged.insert(hasher, &piece, &[(1 << 24) - 1, 0, 7]);
+        let found = merged.get(&piece).unwrap();
+        assert_eq!((found.all(), found.len()), ([(1 << 24) - 1, 0, 7, 0, 0], 3));
+    }
+}
