@@ -131,12 +131,35 @@ impl Bpe {
                     ids.extend_from_slice(&waiting[..len]);
                     len = 0;
                     let begin = ids.len();
-                    self.encode_piece(vocab, &text[start..end], ids, scratch, control)?;
+                    self.encode_other(vocab, &text[start..end], ids, scratch, control)?;
                     scratch.merged.insert(hasher, piece, &ids[begin..]);
                 }
                 start = end;
             }
             ids.extend_from_slice(&waiting[..len]);
+        }
+        Ok(())
+    }
+
+    /// Append the ids of a piece that the tables of short ones do not hold.
+    fn encode_other(
+        &self,
+        vocab: &Vocab,
+        piece: &[u8],
+        ids: &mut Vec<u32>,
+        scratch: &mut Scratch,
+        control: &Control,
+    ) -> Result<()> {
+        let hash = scratch.long.hash(piece);
+        if let Some(known) = hash.and_then(|hash| scratch.long.get(piece, hash)) {
+            ids.extend_from_slice(known);
+            return Ok(());
+        }
+        let begin = ids.len();
+        self.encode_piece(vocab, piece, ids, scratch, control)?;
+        let is_long = piece.len() > SHORT || ids.len() - begin > FewIds::MOST;
+        if let Some(hash) = hash.filter(|_| is_long) {
+            scratch.long.insert(piece, hash, &ids[begin..]);
         }
         Ok(())
     }

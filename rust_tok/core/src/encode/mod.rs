@@ -3,6 +3,7 @@
 mod batch;
 mod bpe;
 mod characters;
+mod long_pieces;
 mod merge;
 mod pairs;
 mod pieces;

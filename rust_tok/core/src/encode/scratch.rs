@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Mutex;
 
+use super::long_pieces::LongPieces;
 use super::merge::Node;
 use super::pieces::MergedPieces;
 use crate::split::PieceEnds;
@@ -19,6 +20,7 @@ const MOST_NODES: usize = 1 << 16;
 pub(crate) struct Scratch {
     pub(crate) ends: PieceEnds,
     pub(super) merged: MergedPieces,
+    pub(super) long: LongPieces,
     pub(super) nodes: Vec<Node>,
     pub(super) heap: BinaryHeap<Reverse<u64>>,
 }
