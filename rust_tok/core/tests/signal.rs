@@ -139,6 +139,50 @@ fn every_path_and_many_threads_give_the_same_bits() {
     }
 }
 
+/// Outputs beyond some megabytes are written past the cache, wherever they begin.
+#[test]
+fn large_outputs_have_the_same_bits() {
+    const SAMPLES: usize = 528;
+    fn check<F: Format>(settings: &Settings) {
+        let ids: Vec<u32> = (0..9000_u32).map(|at| at.wrapping_mul(at) % 97).collect();
+        let reference = Bank::new(settings.clone()).unwrap().on(Path::Portable);
+        let offsets = [0, 0, 1, 4000, 4007, 9000];
+        let wanted = slide::<F>(&reference, &ids, 11, &offsets, 1);
+        for path in Path::available() {
+            let bank = Bank::new(settings.clone()).unwrap().on(path);
+            for start in [0, 4, 8, 16, 3] {
+                let mut out = vec![F::Word::default(); ids.len() * SAMPLES + start];
+                let (before, signals) = out.split_at_mut(start);
+                bank.slide::<F, u32>(&ids, 11, &offsets, signals, 2, &Control::default()).unwrap();
+                assert!(signals == wanted, "{path:?}, from {start}");
+                assert!(before.iter().all(|word| *word == F::Word::default()));
+                bank.windows::<F, u32>(
+                    &ids[..8800],
+                    11,
+                    11,
+                    &mut signals[..800 * SAMPLES],
+                    2,
+                    &Control::default(),
+                )
+                .unwrap();
+                assert!(signals[..SAMPLES] == windows::<F>(&reference, &ids[..11], 11, 11));
+            }
+        }
+        let isolated: Vec<u32> = ids.iter().cycle().take(9000 * 3).copied().collect();
+        let wanted = windows::<F>(&reference, &isolated, 3, 5);
+        for path in Path::available() {
+            let bank = Bank::new(settings.clone()).unwrap().on(path);
+            assert!(windows::<F>(&bank, &isolated, 3, 5) == wanted, "{path:?}");
+        }
+    }
+    for position in [Position::Roll, Position::Permute] {
+        let settings = Settings { position, max_window: 11, ..Settings::classic(97, SAMPLES) };
+        check::<F32>(&settings);
+        check::<F16>(&settings);
+        check::<Bf16>(&settings);
+    }
+}
+
 #[test]
 fn golden_collisions() {
     // identical and negated pairs for 61, 65, 97, 99, 128, 174, 256, 300 symbols

@@ -1,5 +1,6 @@
 //! The rows of a bank: samples of every symbol, and of every symbol at every place where needed.
 
+use super::aligned::{AlignedRows, padded};
 use super::settings::{Atoms, Numerics, Position, Settings};
 use super::sine::sine;
 use super::spectrum::{Line, Synthesis, TURN};
@@ -18,8 +19,8 @@ const MAX_PLACED: usize = 1 << 28;
 pub(super) struct Rows {
     /// every atom at place 0, `num_samples` each, in real units
     pub(super) reals: Vec<f64>,
-    /// roll: every atom twice in a row; other positions: symbol by symbol, place by place
-    pub(super) integers: Vec<i32>,
+    /// roll: every atom twice and one sample more; other positions: symbol by symbol, place by place
+    pub(super) integers: AlignedRows,
     pub(super) bits: i32,
 }
 
@@ -40,7 +41,7 @@ pub(super) fn build(settings: &Settings, frequencies: &[u32]) -> Result<Rows> {
             quantise_doubled(settings, reals)
         }
         Position::Permute | Position::Phase => {
-            let placed = settings.num_symbols * settings.max_window * settings.num_samples;
+            let placed = settings.num_symbols * settings.max_window * padded(settings.num_samples);
             if placed > MAX_PLACED {
                 return Err(Error::Argument(format!(
                     "permute and phase keep a row for every symbol at every place: {} x {} x {} \
@@ -131,23 +132,31 @@ fn permutation(settings: &Settings, place: usize) -> Vec<usize> {
     order
 }
 
+/// Rolled by `place`, an atom begins at sample `num_samples - place` of its row; rolled by -1 at
+/// `num_samples + 1`, which a stream reads at every step: there lies the start of a vector.
 fn quantise_doubled(settings: &Settings, reals: Vec<f64>) -> Result<Rows> {
     let bits = scale_bits(settings, &reals)?;
-    let mut integers = Vec::with_capacity(2 * reals.len());
-    for row in reals.chunks(settings.num_samples) {
-        let row: Vec<i32> = row.iter().map(|value| quantised(*value, bits)).collect();
-        integers.extend_from_slice(&row);
-        integers.extend_from_slice(&row);
+    let length = settings.num_samples;
+    let mut integers = AlignedRows::new(settings.num_symbols, 2 * length + 1, length + 1);
+    for (symbol, row) in reals.chunks(length).enumerate() {
+        for (integer, value) in integers.row_mut(symbol).iter_mut().zip(row.iter().cycle()) {
+            *integer = quantised(*value, bits);
+        }
     }
     Ok(Rows { reals, integers, bits })
 }
 
 fn quantise_placed(settings: &Settings, all: &[f64]) -> Result<Rows> {
     let bits = scale_bits(settings, all)?;
-    let integers = all.iter().map(|value| quantised(*value, bits)).collect();
-    let stride = settings.max_window * settings.num_samples;
-    let reals =
-        all.chunks(stride).flat_map(|rows| &rows[..settings.num_samples]).copied().collect();
+    let length = settings.num_samples;
+    let mut integers = AlignedRows::new(all.len() / length, length, 0);
+    for (number, row) in all.chunks(length).enumerate() {
+        for (integer, value) in integers.row_mut(number).iter_mut().zip(row) {
+            *integer = quantised(*value, bits);
+        }
+    }
+    let stride = settings.max_window * length;
+    let reals = all.chunks(stride).flat_map(|rows| &rows[..length]).copied().collect();
     Ok(Rows { reals, integers, bits })
 }
 

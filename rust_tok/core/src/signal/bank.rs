@@ -1,5 +1,7 @@
 //! The bank: one immutable set of atoms, and the calls that turn contexts into signals.
 
+use super::advance::{Step, advance};
+use super::aligned::AlignedRows;
 use super::atoms::{self, Rows};
 use super::collisions::{self, Collision};
 use super::frequencies;
@@ -12,8 +14,6 @@ use crate::error::{Error, Result};
 
 /// Added to a norm before it divides.
 const EPSILON: f64 = 1e-8;
-/// Samples of the widest vector.
-const VECTOR: usize = 16;
 /// Isolated contexts that a thread takes at a time.
 const WINDOWS_PER_PIECE: usize = 256;
 /// Positions of a stream that a thread takes at a time, at least.
@@ -28,7 +28,31 @@ pub struct Bank {
     zeros: Vec<i32>,
     /// squares are shifted by this, so that a sum of them fits 64 bits
     energy_shift: u32,
+    /// one step of the integers in real units
+    unit: f64,
+    /// what a norm divides, in steps of the integers
+    numerator: f64,
     path: Path,
+}
+
+/// What a thread works with: sums of a window and of two before it, and rows to make them of.
+struct Sums<'a> {
+    now: AlignedRows,
+    before: AlignedRows,
+    oldest: AlignedRows,
+    rows: Vec<&'a [i32]>,
+}
+
+impl Sums<'_> {
+    fn new(samples: usize, window: usize) -> Self {
+        let zeros = || AlignedRows::new(1, samples, 0);
+        Self { now: zeros(), before: zeros(), oldest: zeros(), rows: Vec::with_capacity(window) }
+    }
+}
+
+/// The document that a position lies in, empty ones skipped.
+fn document_of(offsets: &[u64], at: usize) -> usize {
+    offsets.partition_point(|offset| *offset <= at as u64) - 1
 }
 
 impl Bank {
@@ -41,15 +65,16 @@ impl Bank {
         let frequencies = frequencies::choose(&settings)?;
         let rows = atoms::build(&settings, &frequencies)?;
         let length = settings.num_samples;
-        let at_place_0: Vec<i32> = rows
-            .integers
-            .chunks(
-                length * if settings.position == Position::Roll { 2 } else { settings.max_window },
-            )
-            .flat_map(|rows| &rows[..length])
+        let places = if settings.position == Position::Roll { 1 } else { settings.max_window };
+        let at_place_0: Vec<i32> = (0..settings.num_symbols)
+            .flat_map(|symbol| &rows.integers.row(symbol * places)[..length])
             .copied()
             .collect();
+        let unit = 1.0 / f64::from(1 << rows.bits);
+        let root = if settings.norm == Norm::Rms { (length as f64).sqrt() } else { 1.0 };
         Ok(Self {
+            unit,
+            numerator: unit * root,
             collisions: collisions::find(&settings, &frequencies, &at_place_0),
             zeros: vec![0; length],
             energy_shift: length.next_power_of_two().trailing_zeros(),
@@ -99,9 +124,9 @@ impl Bank {
     pub(super) fn row(&self, symbol: usize, place: usize) -> &[i32] {
         let length = self.settings.num_samples;
         if self.settings.position == Position::Roll {
-            &self.rows.integers[(2 * symbol + 1) * length - place % length..][..length]
+            &self.rows.integers.row(symbol)[length - place % length..][..length]
         } else {
-            &self.rows.integers[(symbol * self.settings.max_window + place) * length..][..length]
+            self.rows.integers.row(symbol * self.settings.max_window + place)
         }
     }
 
@@ -134,12 +159,14 @@ impl Bank {
             )));
         }
         check_ids(ids, self.settings.num_symbols)?;
-        let state = || (vec![0; samples], Vec::with_capacity(length));
-        let work = |state: &mut (Vec<i32>, Vec<_>), first: usize, words: &mut [F::Word]| {
+        let streams = lanes::streams(out, samples);
+        let state = || Sums::new(samples, length);
+        let work = |state: &mut _, first: usize, words: &mut [F::Word]| {
             for (number, signal) in words.chunks_exact_mut(samples).enumerate() {
                 let context = &ids[(first + number) * length..][..length];
-                self.emit_context::<F, I>(context, window, state, signal);
+                self.emit_context::<F, I>(context, window, state, signal, streams);
             }
+            lanes::settle(streams);
         };
         fill(out, samples, WINDOWS_PER_PIECE, threads, control, state, work)
     }
@@ -181,33 +208,93 @@ impl Bank {
         }
         check_ids(ids, self.settings.num_symbols)?;
         let per_piece = POSITIONS_PER_PIECE.max(8 * window.min(1 << 16));
-        let state = || (vec![0; samples], Vec::with_capacity(window));
-        let work = |state: &mut (Vec<i32>, Vec<_>), first: usize, words: &mut [F::Word]| {
-            let mut document = offsets.partition_point(|offset| *offset <= first as u64) - 1;
-            let mut is_fresh = true;
-            let mut rest = words;
-            for at in first.. {
-                let Some((signal, later)) = rest.split_at_mut_checked(samples) else { break };
-                lanes::fetch(&later[..samples.min(later.len())]);
-                rest = later;
-                while offsets[document + 1] <= at as u64 {
-                    document += 1;
-                    is_fresh = true;
-                }
-                let start = offsets[document] as usize;
-                if self.settings.position == Position::Roll {
-                    let energy = self.step(ids, start, at, window, is_fresh, state);
-                    // the frame stands still and the window moves through it
-                    let turn = (at + 1 + samples - window % samples) % samples;
-                    self.emit_turned::<F>(&state.0, turn, self.factor(energy), signal);
-                } else {
+        let streams = lanes::streams(out, samples);
+        let state = || Sums::new(samples, window);
+        let work = |state: &mut _, first: usize, words: &mut [F::Word]| {
+            if self.settings.position == Position::Roll {
+                self.roll_along::<F, I>(ids, window, offsets, first, state, words, streams);
+            } else {
+                let mut document = document_of(offsets, first);
+                for (at, signal) in (first..).zip(words.chunks_exact_mut(samples)) {
+                    while offsets[document + 1] <= at as u64 {
+                        document += 1;
+                    }
+                    let start = offsets[document] as usize;
                     let context = &ids[start.max((at + 1).saturating_sub(window))..=at];
-                    self.emit_context::<F, I>(context, window, state, signal);
+                    self.emit_context::<F, I>(context, window, state, signal, streams);
                 }
-                is_fresh = false;
             }
+            lanes::settle(streams);
         };
         fill(out, samples, per_piece, threads, control, state, work)
+    }
+
+    /// The signals of a run of positions that begins at `first`, each made from the one before.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of `slide`, passed on")]
+    fn roll_along<'a, F: Format, I: Symbol>(
+        &'a self,
+        ids: &[I],
+        window: usize,
+        offsets: &[u64],
+        first: usize,
+        state: &mut Sums<'a>,
+        words: &mut [F::Word],
+        streams: bool,
+    ) {
+        let samples = self.settings.num_samples;
+        let last_place = (window + samples - 1) % samples;
+        let newest = |at: usize| self.row(ids[at].index(), last_place);
+        let mut document = document_of(offsets, first);
+        let mut start = offsets[document] as usize;
+        let mut energy = self.sum_window(ids, start, first, window, state);
+        let end = first + words.len() / samples;
+        // Signals that are yet to be written: of the position before, with its energy, and of the
+        // one before that, with its factor, which a whole step after its energy no one waits for.
+        let mut before: Option<(&mut [F::Word], u64)> = None;
+        let mut oldest: Option<(&mut [F::Word], f32)> = None;
+        let mut nobody = vec![F::Word::default(); samples];
+        for (at, signal) in (first..).zip(words.chunks_exact_mut(samples)) {
+            let next = at + 1;
+            if next == end || offsets[document + 1] <= next as u64 {
+                let emit = |sums: &AlignedRows, factor, signal: &mut _| {
+                    lanes::emit::<F>(self.path, sums.row(0), factor, signal, streams);
+                };
+                if let Some((signal, factor)) = oldest.take() {
+                    emit(&state.oldest, factor, signal);
+                }
+                if let Some((signal, energy)) = before.take() {
+                    emit(&state.before, self.factor(energy), signal);
+                }
+                emit(&state.now, self.factor(energy), signal);
+                if next < end {
+                    document = document_of(offsets, next);
+                    start = next;
+                    energy = self.sum_window(ids, start, next, window, state);
+                }
+                continue;
+            }
+            let (out, factor, streams) = match oldest.take() {
+                Some((signal, factor)) => (signal, factor, streams),
+                None => (&mut nobody[..], 0.0, false),
+            };
+            let step = Step {
+                newer: newest(next),
+                older: match next.checked_sub(window) {
+                    Some(gone) if gone >= start => self.row_before(ids[gone].index()),
+                    _ => &self.zeros,
+                },
+                ahead: newest((next + 1).min(ids.len() - 1)),
+                factor,
+                shift: self.energy_shift,
+            };
+            let sums = (state.oldest.row_mut(0), state.now.row(0));
+            let energy_of_next = advance::<F>(self.path, sums, &step, out, streams);
+            oldest = before.take().map(|(signal, energy)| (signal, self.factor(energy)));
+            before = Some((signal, energy));
+            energy = energy_of_next;
+            std::mem::swap(&mut state.oldest, &mut state.before);
+            std::mem::swap(&mut state.before, &mut state.now);
+        }
     }
 
     /// The signal of one context, whose last symbol stands at the end of the window.
@@ -216,79 +303,59 @@ impl Bank {
         &'a self,
         context: &[I],
         window: usize,
-        (sums, rows): &mut (Vec<i32>, Vec<&'a [i32]>),
+        state: &mut Sums<'a>,
         signal: &mut [F::Word],
+        streams: bool,
     ) {
-        let oldest = window - context.len();
-        let places = context.iter().enumerate();
-        rows.clear();
-        rows.extend(places.map(|(place, id)| self.row(id.index(), oldest + place)));
-        lanes::sum_rows(self.path, rows, sums);
-        let energy = lanes::energy(self.path, sums, self.energy_shift);
-        lanes::emit::<F>(self.path, sums, self.factor(energy), signal);
+        let energy = self.sum_context(context, window, state);
+        lanes::emit::<F>(self.path, state.now.row(0), self.factor(energy), signal, streams);
     }
 
-    /// Move the sums on to the window that ends at `at`: in a frame where symbol `i` of the stream
-    /// is rolled by `i`. Fresh sums are made anew. The energy of the sums.
-    #[inline]
-    fn step<'a, I: Symbol>(
+    /// `sum_context` of the window of a document that ends at `at`.
+    fn sum_window<'a, I: Symbol>(
         &'a self,
         ids: &[I],
         start: usize,
         at: usize,
         window: usize,
-        is_fresh: bool,
-        (sums, rows): &mut (Vec<i32>, Vec<&'a [i32]>),
+        state: &mut Sums<'a>,
     ) -> u64 {
-        if is_fresh {
-            let oldest = start.max((at + 1).saturating_sub(window));
-            rows.clear();
-            rows.extend((oldest..=at).map(|place| self.row(ids[place].index(), place)));
-            lanes::sum_rows(self.path, rows, sums);
-            return lanes::energy(self.path, sums, self.energy_shift);
-        }
-        let newer = self.row(ids[at].index(), at);
-        let older = match at.checked_sub(window) {
-            Some(gone) if gone >= start => self.row(ids[gone].index(), gone),
-            _ => &self.zeros,
-        };
-        lanes::exchange(self.path, sums, newer, older, self.energy_shift)
+        let oldest = start.max((at + 1).saturating_sub(window));
+        self.sum_context(&ids[oldest..=at], window, state)
     }
 
-    /// Sample `k` of the signal is sum `k + turn` of the frame, cyclically.
-    ///
-    /// Sums are read in the vectors in which they were just written. Read across two of them, a load
-    /// waits until both have left the store buffer, behind all signals before. Measured on a busy
-    /// machine only, where no clear difference showed.
+    /// The sums become those of one context; their energy.
     #[inline]
-    fn emit_turned<F: Format>(
-        &self,
-        sums: &[i32],
-        turn: usize,
-        factor: f32,
-        signal: &mut [F::Word],
-    ) {
-        let (length, down) = (sums.len(), turn / VECTOR * VECTOR);
-        let up = turn.next_multiple_of(VECTOR).min(length);
-        let mut rest = signal;
-        for part in [&sums[turn..up], &sums[up..], &sums[..down], &sums[down..turn]] {
-            let (words, later) = rest.split_at_mut(part.len());
-            lanes::emit::<F>(self.path, part, factor, words);
-            rest = later;
-        }
+    fn sum_context<'a, I: Symbol>(
+        &'a self,
+        context: &[I],
+        window: usize,
+        state: &mut Sums<'a>,
+    ) -> u64 {
+        let oldest = window - context.len();
+        let places = context.iter().enumerate();
+        state.rows.clear();
+        state.rows.extend(places.map(|(place, id)| self.row(id.index(), oldest + place)));
+        let sums = state.now.row_mut(0);
+        lanes::sum_rows(self.path, &state.rows, sums);
+        lanes::energy(self.path, sums, self.energy_shift)
+    }
+
+    /// The row of a symbol at the place before the first: rolled by -1.
+    #[inline]
+    fn row_before(&self, symbol: usize) -> &[i32] {
+        let length = self.settings.num_samples;
+        &self.rows.integers.row(symbol)[length + 1..][..length]
     }
 
     /// What integer sums of that energy are multiplied by; 0 where all of them are 0.
     #[inline]
     fn factor(&self, energy: u64) -> f32 {
-        let unit = 1.0 / f64::from(1 << self.rows.bits);
-        let length = self.settings.num_samples as f64;
-        let norm = (energy as f64 * (1_u64 << self.energy_shift) as f64).sqrt() * unit;
+        let squares = energy as f64 * (1_u64 << self.energy_shift) as f64;
         let factor = match self.settings.norm {
-            Norm::None => unit,
+            Norm::None => self.unit,
             _ if energy == 0 => 0.0,
-            Norm::L2 => unit / (norm + EPSILON),
-            Norm::Rms => unit * length.sqrt() / (norm + EPSILON),
+            Norm::L2 | Norm::Rms => self.numerator / (squares.sqrt() * self.unit + EPSILON),
         };
         factor as f32
     }

@@ -1,4 +1,4 @@
-//! The three loops that take the time, compiled for each instruction set and chosen at run time.
+//! The loops over samples of isolated contexts, and how signals are written, compiled for each instruction set and chosen at run time.
 //!
 //! The bodies are plain loops over integers, whose order of additions is free, and one conversion a
 //! sample: so every path gives the same bits. Only calling a compiled-for-AVX copy is unsafe, and
@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "calls of functions compiled for instructions found at run time")]
 #![expect(clippy::inline_always, reason = "a body must be compiled within its instruction set")]
 
+use super::aligned::LINE;
 use super::output::Format;
 
 /// An instruction set that this machine has.
@@ -81,12 +82,6 @@ dispatched! {
 }
 
 dispatched! {
-    /// Put one row into the sums and take one out; the energy after it, as `energy` gives it.
-    exchange(sums: &mut [i32], newer: &[i32], older: &[i32], shift: u32) -> u64,
-    exchange_plain, exchange_plain, exchange_avx512
-}
-
-dispatched! {
     /// The sum of all squares, each shifted right by `shift` bits.
     energy(sums: &[i32], shift: u32) -> u64,
     energy_plain, energy_plain, energy_plain
@@ -94,7 +89,7 @@ dispatched! {
 
 dispatched! {
     /// Each sum times `factor`, rounded once to a 32-bit float and then to the format.
-    emit<F: Format>(sums: &[i32], factor: f32, out: &mut [F::Word]),
+    emit<F: Format>(sums: &[i32], factor: f32, out: &mut [F::Word], streams: bool),
     emit_plain, emit_plain, emit_plain
 }
 
@@ -120,32 +115,79 @@ fn add_rows(rows: &[&[i32]], start: usize, block: &mut [i32]) {
 }
 
 #[inline(always)]
-fn exchange_plain(sums: &mut [i32], newer: &[i32], older: &[i32], shift: u32) -> u64 {
-    let length = sums.len();
-    let (newer, older) = (&newer[..length], &older[..length]);
-    let mut total = 0_u64;
-    for place in 0..length {
-        let sum = sums[place].wrapping_add(newer[place]).wrapping_sub(older[place]);
-        sums[place] = sum;
-        total = total.wrapping_add(square(sum) >> shift);
-    }
-    total
-}
-
-#[inline(always)]
 fn energy_plain(sums: &[i32], shift: u32) -> u64 {
     sums.iter().fold(0_u64, |total, sum| total.wrapping_add(square(*sum) >> shift))
 }
 
 #[inline(always)]
-fn square(value: i32) -> u64 {
+pub(super) fn square(value: i32) -> u64 {
     i64::from(value).wrapping_mul(i64::from(value)).cast_unsigned()
 }
 
 #[inline(always)]
-fn emit_plain<F: Format>(sums: &[i32], factor: f32, out: &mut [F::Word]) {
-    for (word, sum) in out.iter_mut().zip(sums) {
-        *word = F::word(*sum as f32 * factor);
+fn emit_plain<F: Format>(sums: &[i32], factor: f32, out: &mut [F::Word], streams: bool) {
+    if !streams {
+        for (word, sum) in out.iter_mut().zip(sums) {
+            *word = F::word(*sum as f32 * factor);
+        }
+        return;
+    }
+    let (lines, _) = sums.as_chunks::<LINE>();
+    for (words, sums) in out.as_chunks_mut::<LINE>().0.iter_mut().zip(lines) {
+        put::<F, true>(&sums.map(|sum| sum as f32 * factor), words);
+    }
+}
+
+/// Output of this many bytes is not held by the caches until somebody reads it.
+const STREAMED_BYTES: usize = 8 << 20;
+
+/// Whether signals of `length` samples in `out` are to be written past the cache: they are many,
+/// and each begins where a vector of 16 bytes may.
+///
+/// A store past the cache does not read the line that it overwrites, and leaves the cache to rows
+/// and sums. Whoever writes so calls [`settle`] before another thread may read.
+pub(super) fn streams<W>(out: &[W], length: usize) -> bool {
+    cfg!(target_arch = "x86_64")
+        && size_of_val(out) > STREAMED_BYTES
+        && length.is_multiple_of(LINE)
+        && out.as_ptr().addr().is_multiple_of(16)
+}
+
+/// Wait until what was written past the cache can be seen by all.
+pub(super) fn settle(streams: bool) {
+    #[cfg(target_arch = "x86_64")]
+    if streams {
+        // SAFETY: orders stores; every x86-64 processor has it.
+        unsafe { std::arch::x86_64::_mm_sfence() };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = streams;
+}
+
+/// A line of samples in its format; with `STREAMS`, past the cache, at an address that
+/// [`streams`] found to be a multiple of 16.
+#[inline(always)]
+pub(super) fn put<F: Format, const STREAMS: bool>(
+    reals: &[f32; LINE],
+    words: &mut [F::Word; LINE],
+) {
+    #[cfg(target_arch = "x86_64")]
+    if STREAMS {
+        use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_stream_si128};
+        let ready = reals.map(F::word);
+        debug_assert!(words.as_ptr().addr().is_multiple_of(size_of::<__m128i>()));
+        for part in 0..size_of_val(words) / size_of::<__m128i>() {
+            // SAFETY: both arrays have these bytes, plain integers or floats; the target's address
+            // is a multiple of 16, as the caller has found.
+            unsafe {
+                let vector = _mm_loadu_si128(ready.as_ptr().cast::<__m128i>().add(part));
+                _mm_stream_si128(words.as_mut_ptr().cast::<__m128i>().add(part), vector);
+            }
+        }
+        return;
+    }
+    for (word, real) in words.iter_mut().zip(reals) {
+        *word = F::word(*real);
     }
 }
 
@@ -189,53 +231,3 @@ sum_rows_in_vectors!(sum_rows_avx2, "avx2", 8);
 // Vectors of 32 bytes here, too: rows begin anywhere, and every load of 64 would span two lines.
 #[cfg(target_arch = "x86_64")]
 sum_rows_in_vectors!(sum_rows_avx512, "avx512f,avx512bw,avx512dq,avx512vl", 16);
-
-/// Sixteen samples at a time; even and odd lanes are squared apart.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn exchange_avx512(sums: &mut [i32], newer: &[i32], older: &[i32], shift: u32) -> u64 {
-    use std::arch::x86_64::{
-        __m512i, _mm_cvtsi32_si128, _mm512_add_epi32, _mm512_add_epi64, _mm512_loadu_si512,
-        _mm512_mul_epi32, _mm512_reduce_add_epi64, _mm512_setzero_si512, _mm512_srl_epi64,
-        _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi32,
-    };
-    const LANES: usize = 16;
-    let whole = sums.len() / LANES * LANES;
-    let (blocks, rest) = sums.split_at_mut(whole);
-    let count = _mm_cvtsi32_si128(shift.cast_signed());
-    let mut totals: [__m512i; 2] = [_mm512_setzero_si512(); 2];
-    let others = newer.chunks_exact(LANES).zip(older.chunks_exact(LANES));
-    for (block, (newer, older)) in blocks.chunks_exact_mut(LANES).zip(others) {
-        // SAFETY: all three have 16 samples; unaligned loads and stores are allowed.
-        let sum = unsafe {
-            let before = _mm512_loadu_si512(block.as_ptr().cast());
-            let added = _mm512_add_epi32(before, _mm512_loadu_si512(newer.as_ptr().cast()));
-            let sum = _mm512_sub_epi32(added, _mm512_loadu_si512(older.as_ptr().cast()));
-            _mm512_storeu_si512(block.as_mut_ptr().cast(), sum);
-            sum
-        };
-        let odd = _mm512_srli_epi64::<32>(sum);
-        for (total, lanes) in totals.iter_mut().zip([sum, odd]) {
-            let squares = _mm512_srl_epi64(_mm512_mul_epi32(lanes, lanes), count);
-            *total = _mm512_add_epi64(*total, squares);
-        }
-    }
-    let total = _mm512_reduce_add_epi64(_mm512_add_epi64(totals[0], totals[1])).cast_unsigned();
-    total.wrapping_add(exchange_plain(rest, &newer[whole..], &older[whole..], shift))
-}
-
-/// Ask for the memory of a signal that will be written soon, so that it is there by then.
-#[inline]
-pub(super) fn fetch<W>(words: &[W]) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-        let start = words.as_ptr().cast::<i8>();
-        for offset in (0..size_of_val(words)).step_by(64) {
-            // SAFETY: a hint that reads and writes nothing, within the slice.
-            unsafe { _mm_prefetch::<_MM_HINT_ET0>(start.add(offset)) };
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = words;
-}

@@ -9,6 +9,8 @@
     reason = "frequencies, lengths and energies become floats, of which 52 bits are plenty"
 )]
 
+mod advance;
+mod aligned;
 mod atoms;
 mod bank;
 mod collisions;
