@@ -3,9 +3,10 @@
     python benches/python/signal_speed.py [--rounds 15]
 
 The original's shape: batches of 32 contexts of 11 characters, 512 samples, 97 characters, float32,
-into a buffer that is reused; isolated windows are drawn from all over the text, as in training. Outputs are asserted equal before anything is timed. The floor of the
-machine is measured in the same rounds: writing the same number of bytes, nothing else. On one
-thread the clock is the processor's, so that other programs disturb less; on two it is the wall's.
+into a buffer that is reused; isolated windows are drawn from all over the text, as in training.
+Outputs are asserted equal before anything is timed. The floor of the machine is measured in the
+same rounds: writing the same number of bytes, nothing else. On one thread the clock is the
+processor's, so that other programs disturb less; on two it is the wall's.
 """
 
 from __future__ import annotations

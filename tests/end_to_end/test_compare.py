@@ -10,6 +10,7 @@ import pytest
 import primetone.run
 from primetone.compare.arms import QUESTIONS
 from primetone.compare.experiment import compare
+from primetone.compare.report import t_test_p
 from primetone.errors import ConfigError, RunError
 from primetone.recipe import load_recipe
 
@@ -43,7 +44,7 @@ def test_an_experiment_from_beginning_to_end(
     text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    settings = {"arms": ARMS, "seeds": 2, "rates": (1e-3,), "overrides": TINY}
+    settings = {"arms": ARMS, "seeds": 2, "rates": (1e-3, 2e-3), "overrides": TINY}
     report = compare("signal", [text], out, **settings)
     sizes = [arm["num_parameters"] for arm in report["arms"].values()]
     assert max(sizes) <= 1.01 * min(sizes)
@@ -52,6 +53,11 @@ def test_an_experiment_from_beginning_to_end(
         assert arm["seeds"] == 2
         assert arm["bits_per_character"]["error"] >= 0
         assert ("concatenated" in arm["minus"]) == (name != "concatenated")
+        assert all(0 <= difference["p"] <= 1 for difference in arm["minus"].values())
+        assert arm["grown_bits_per_character"]["mean"] > 0
+        tuned, *counted = sorted((out / "runs" / name).glob("*/result.json"))
+        assert len([tuned, *counted]) == 4, "two rates on the seed for tuning, then two seeds"
+    assert report["floors"]["Kneser-Ney, 6 bytes"] < report["floors"]["xz"] + 8
     assert json.loads((out / "results.json").read_text())["arms"] == report["arms"]
     assert "± " in (out / "table.md").read_text()
     assert (out / "comparison.png").read_bytes().startswith(b"\x89PNG")
@@ -63,6 +69,15 @@ def test_an_experiment_from_beginning_to_end(
     assert compare("signal", [text], out, **settings) == report
     with pytest.raises(RunError, match="rates differ"):
         compare("signal", [text], out, **{**settings, "rates": (2e-3,)})
+
+
+@pytest.mark.parametrize(
+    ("t", "freedom", "p"),
+    [(12.706, 1, 0.05), (4.303, 2, 0.05), (3.182, 3, 0.05), (2.776, 4, 0.05), (2.228, 10, 0.05),
+     (3.707, 6, 0.01), (4.604, 4, 0.01), (2.015, 5, 0.10), (0.0, 3, 1.0), (-1.886, 2, 0.2)],
+)  # fmt: skip
+def test_p_is_that_of_the_tables(t: float, freedom: int, p: float) -> None:
+    assert t_test_p(t, freedom) == pytest.approx(p, abs=1e-4)
 
 
 def test_unknown_words(text: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from primetone.errors import ConfigError, TextError
 from primetone.evaluation.baselines import (
+    kneser_ney_bits_per_byte,
     measure_baselines,
     ngram_bits_per_byte,
     xz_bits_per_byte,
@@ -43,6 +44,43 @@ def slow_bits_per_byte(train: bytes, validation: bytes, order: int) -> float:
     for end, byte in enumerate(validation):
         bits -= math.log2(probability(validation[max(0, end - order + 1) : end], byte))
     return bits / len(validation)
+
+
+def slow_kneser_ney(train: bytes, validation: bytes, order: int) -> float:
+    """Interpolated Kneser-Ney as the formula says it, one position at a time."""
+    grams: dict[int, Counter[bytes]] = {
+        length: Counter(train[at : at + length] for at in range(len(train) - length + 1))
+        for length in range(1, order + 2)
+    }
+    for length in range(1, order):
+        grams[length] = Counter(longer[1:] for longer in grams[length + 1])
+
+    def probability(history: bytes, byte: int) -> float:
+        counts = grams[len(history) + 1]
+        lower = probability(history[1:], byte) if history else 1 / 256
+        followers = [count for gram, count in counts.items() if gram[:-1] == history]
+        if not followers:
+            return lower
+        once, twice = (sum(count == some for count in counts.values()) for some in (1, 2))
+        taken = once / (once + 2 * twice) if once else 0.5
+        seen = max(counts[history + bytes([byte])] - taken, 0)
+        return (seen + taken * len(followers) * lower) / sum(followers)
+
+    bits = 0.0
+    for end, byte in enumerate(validation):
+        bits -= math.log2(probability(validation[max(0, end - order + 1) : end], byte))
+    return bits / len(validation)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_kneser_ney_equals_its_slow_twin(seed: int, order: int) -> None:
+    chance = np.random.default_rng(seed)
+    alphabet = [2, 5, 26, 256][seed]
+    train = chance.integers(0, alphabet, 300, dtype=np.uint8).tobytes()
+    validation = chance.integers(0, alphabet, 80, dtype=np.uint8).tobytes() + train[:40]
+    found = kneser_ney_bits_per_byte(train, validation, order=order)
+    assert found == pytest.approx(slow_kneser_ney(train, validation, order), rel=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -24,7 +24,7 @@ def compare(
 ) -> None:
     """Train arms that differ in one thing, with equal parameters and FLOPs, and compare them.
 
-    Every arm chooses its learning rate from the same grid on seed 0; the other seeds use it.
+    Every arm chooses its learning rate from the same grid on a seed of its own; then seeds count.
     Stopped, it goes on when it is called again. The directory gets results.json, table.md and a
     plot with error bars.
 

@@ -1,6 +1,7 @@
 """Running an experiment: equal sizes, one grid of rates for all, then seeds; it can be resumed.
 
-Every cell (an arm, a rate, a seed) is a run directory; its result.json says that it is done.
+Every cell (an arm, a rate, a seed) is a run directory; its result.json says that it is done. Rates
+are chosen on a seed of their own, so that no figure in the report has been picked for being low.
 """
 
 from __future__ import annotations
@@ -16,14 +17,19 @@ import numpy as np
 from primetone.compare.arms import Arm, Question, chosen_arms, question
 from primetone.compare.report import summarise, write_report
 from primetone.config import apply_overrides, encode
-from primetone.errors import ConfigError, RunError
+from primetone.errors import ConfigError, RunError, UnknownTokenError
 from primetone.files import read_json, write_json
 from primetone.recipe import Recipe, decode_recipe, encode_recipe, load_recipe
 
 RESULT = "result.json"
 PLAN = "plan.json"
+FLOORS = "floors.json"
 CORRUPTED_SHARE = 0.05
-"""Characters that are swapped with the next, or dropped, to see what a model makes of it."""
+"""Characters swapped with the next, dropped, or put outside the alphabet, to see who minds."""
+TUNING_SEED = 1000
+"""Of the trainings that choose an arm's rate; those that count have seeds 0, 1, ..."""
+NEW_CHARACTER = "\U0010fffd"
+"""Stands for a grown alphabet: a character that no text has."""
 
 Say = Callable[[str], None]
 Equal = Literal["flops", "tokens"]
@@ -58,8 +64,9 @@ def compare(
     """Train every arm and report; a directory that holds part of the cells is gone on with.
 
     All arms have the parameters of the largest within 1 %, by the feed-forward width, and the same
-    training FLOPs (or tokens). The rate of an arm is the best of the grid on seed 0; the other
-    seeds use it. Writes results.json, table.md and comparison.png into `out`.
+    training FLOPs (or tokens). The rate of an arm is the best of the grid on a seed of its own; a
+    grid of one rate needs no such trainings. Writes results.json, table.md and comparison.png into
+    `out`.
     """
     asked, folder = question(name), Path(out)
     if seeds < 1:
@@ -71,17 +78,19 @@ def compare(
     sized = _match(asked, chosen, base, data, folder, equal, say)
     results: dict[str, list[dict[str, Any]]] = {}
     for arm, recipe in sized.items():
-        tried = [_settle(_cell(arm, recipe, rate, seed=0), data, folder, say) for rate in grid]
-        best = min(tried, key=lambda result: (result["bits_per_character"], result["rate"]))
-        rest = [
-            _settle(_cell(arm, recipe, best["rate"], seed=seed), data, folder, say)
-            for seed in range(1, seeds)
-        ]
-        results[arm] = [best, *rest]
+        tuned = grid[0]
+        if len(grid) > 1:
+            tried = [
+                _settle(_cell(arm, recipe, rate, seed=TUNING_SEED), data, folder, say)
+                for rate in grid
+            ]
+            best = min(tried, key=lambda result: (result["bits_per_character"], result["rate"]))
+            tuned = best["rate"]
+        cells = [_cell(arm, recipe, tuned, seed=seed) for seed in range(seeds)]
+        results[arm] = [_settle(cell, data, folder, say) for cell in cells]
+        floors = _floors(cells[0], folder)
         # A report after every arm: whoever stops the experiment has what there is.
-        report = summarise(
-            asked, {name: chosen[name].words for name in results}, results, _floor(results)
-        )
+        report = summarise(asked, {name: chosen[name].words for name in results}, results, floors)
         write_report(folder, report)
     return report
 
@@ -112,24 +121,27 @@ def _settle(
     if not done.exists():
         say(f"{cell.arm}, rate {cell.rate:g}, seed {cell.seed}")
         run = train(cell.recipe, list(data), folder, resume="auto")
-        write_json(done, {"arm": cell.arm, "rate": cell.rate, "seed": cell.seed, **_judge(run)})
+        figures = _judge(run, is_tuning=cell.seed == TUNING_SEED)
+        write_json(done, {"arm": cell.arm, "rate": cell.rate, "seed": cell.seed, **figures})
     found: dict[str, Any] = read_json(done)
     return found
 
 
-def _judge(run: Any) -> dict[str, Any]:
+def _judge(run: Any, *, is_tuning: bool) -> dict[str, Any]:
     """Bits per character of the validation text as it is, and corrupted; cost."""
     ids = np.asarray(run.data().validation.ids)
-    model = run.model()
+    model, judge = run.model(), run.judge
     facts = run.facts()
-    figures = {
-        key: run.judge.quick(model, corrupted)["bits_per_character"]
-        for key, corrupted in _texts(ids)
-    }
+    figures = {"bits_per_character": judge.quick(model, ids)["bits_per_character"]}
+    if not is_tuning:
+        for key, corrupted, counts in _corrupted(ids, _new_id(run)):
+            score = judge.score(model, corrupted, counts=counts)
+            shift = judge.window.shift
+            spoken = corrupted[shift:] if counts is None else corrupted[shift:][counts[shift:]]
+            num_characters = int(judge.characters_V[spoken].sum(dtype=np.int64))
+            figures[key] = score.bits_per_byte(max(num_characters, 1))
     return {
         **figures,
-        "bits_per_byte": run.judge.quick(model, ids)["bits_per_byte"],
-        "ngram_bits_per_byte": run.evaluate().baselines.get("ngram_best"),
         "num_parameters": facts["num_parameters"],
         "steps": facts["latest_step"],
         "tokens": facts["last_tokens"],
@@ -137,23 +149,55 @@ def _judge(run: Any) -> dict[str, Any]:
     }
 
 
-def _texts(ids: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """The text; the text with neighbours swapped; the text with characters missing."""
+def _new_id(run: Any) -> int | None:
+    """What a character outside the alphabet becomes; None where it is refused."""
+    try:
+        return int(run.tokenizer.encode(NEW_CHARACTER)[0])
+    except UnknownTokenError:
+        return None
+
+
+def _corrupted(
+    ids: np.ndarray, new_id: int | None
+) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
+    """Neighbours swapped; characters missing; characters that are new, with all others scored."""
     random = np.random.default_rng(0)
     hit = random.random(len(ids) - 1) < CORRUPTED_SHARE
     hit[1:] &= ~hit[:-1]  # nobody is swapped twice
     swapped = ids.copy()
     places = np.flatnonzero(hit)
     swapped[places], swapped[places + 1] = ids[places + 1], ids[places]
-    yield "bits_per_character", ids
-    yield "swapped_bits_per_character", swapped
-    yield "dropped_bits_per_character", ids[random.random(len(ids)) >= CORRUPTED_SHARE]
+    yield "swapped_bits_per_character", swapped, None
+    yield "dropped_bits_per_character", ids[random.random(len(ids)) >= CORRUPTED_SHARE], None
+    if new_id is not None:
+        old = random.random(len(ids)) >= CORRUPTED_SHARE
+        yield "grown_bits_per_character", np.where(old, ids, new_id).astype(ids.dtype), old
 
 
-def _floor(results: dict[str, list[dict[str, Any]]]) -> float | None:
-    """Bits per byte of the best n-gram model, which is the same for all."""
-    first = next(iter(results.values()))[0]
-    return first.get("ngram_bits_per_byte")
+def _floors(cell: Cell, out: Path) -> dict[str, float]:
+    """Bits per character of models that count, and of a compressor, on the same split; once."""
+    path = out / FLOORS
+    if not path.exists():
+        from primetone.evaluation.baselines import kneser_ney_bits_per_byte, measure_baselines
+        from primetone.run import Run
+        from primetone.run.judging import training_text
+
+        run = Run.open(cell.folder(out))
+        data = run.data()
+        known = training_text(data.train, run.tokenizer)
+        ids = np.asarray(data.validation.ids)[run.judge.window.shift :]
+        text = run.tokenizer.decode_bytes(ids[run.judge.lengths_V[ids] > 0])
+        plain = measure_baselines(known, text).bits_per_byte
+        per_byte = {
+            "Kneser-Ney, 6 bytes": kneser_ney_bits_per_byte(known, text, order=6),
+            "Witten-Bell, best order": plain["ngram_best"],
+            "xz": plain["xz"],
+        }
+        num_characters = int(run.judge.characters_V[ids].sum(dtype=np.int64))
+        scale = len(text) / max(num_characters, 1)
+        write_json(path, {name: bits * scale for name, bits in per_byte.items()})
+    found: dict[str, float] = read_json(path)
+    return found
 
 
 def _match(
@@ -260,6 +304,7 @@ def _require_same_plan(
         "data": [str(Path(one).absolute()) for one in data],
         "rates": list(rates),
         "equal": equal,
+        "tuning_seed": TUNING_SEED,
     }
     path = out / PLAN
     if not path.exists():

@@ -1,7 +1,8 @@
 """The floors that a model has to beat on the same split: byte n-grams and a compressor.
 
 Source: interpolated Witten-Bell smoothing, method C of Witten & Bell 1991 (The zero-frequency
-problem, IEEE Trans. Inf. Theory 37:1085).
+problem, IEEE Trans. Inf. Theory 37:1085); interpolated Kneser-Ney with one discount an order, Ney,
+Essen & Kneser 1994 (On structuring probabilistic dependences, Computer Speech and Language 8:1).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from primetone.errors import ConfigError, TextError
 __all__ = [
     "Baselines",
     "NgramResult",
+    "kneser_ney_bits_per_byte",
     "measure_baselines",
     "ngram_bits_per_byte",
     "xz_bits_per_byte",
@@ -122,6 +124,39 @@ def ngram_bits_per_byte(
     )
 
 
+def kneser_ney_bits_per_byte(
+    train: bytes,
+    validation: bytes,
+    *,
+    order: int = 6,
+    max_train_bytes: int = _NGRAM_TRAIN_BYTES,
+    max_validation_bytes: int = _VALIDATION_BYTES,
+) -> float:
+    """Bits per byte of ``validation`` by an interpolated Kneser-Ney model of one order over bytes.
+
+    p(c|h) = (max(n(hc) - D, 0) + D t(h) p(c|h')) / n(h); below the highest order n(hc) counts the
+    different bytes seen before hc in place of its occurrences. D = n1 / (n1 + 2 n2), from how many
+    n-grams count 1 and 2. Contexts, cuts and cost are those of `ngram_bits_per_byte`.
+    """
+    _check_texts(train, validation)
+    if not 1 <= order < MAX_ORDER:
+        raise ConfigError(f"order: expected 1 to {MAX_ORDER - 1}, found {order}")
+    known = np.frombuffer(train, dtype=np.uint8)[-max_train_bytes:]
+    scored = np.frombuffer(validation, dtype=np.uint8)[:max_validation_bytes]
+    probability = np.full(scored.size, 1.0 / _ALPHABET)
+    for length in range(1, min(order, known.size, scored.size) + 1):
+        if length == order or length == known.size:
+            table = _NgramTable.count(known, length)
+        else:
+            longer, _ = _runs(np.sort(_packed(known, length + 1)))
+            endings = np.sort(longer & np.uint64((1 << (8 * length)) - 1))
+            table = _NgramTable.of(*_runs(endings))
+        ngrams = _packed(scored, length)
+        start = length - 1
+        probability[start:] = table.discount(ngrams, probability[start:])
+    return float(-np.log2(probability).sum() / scored.size)
+
+
 def xz_bits_per_byte(
     train: bytes,
     validation: bytes,
@@ -155,7 +190,10 @@ class _NgramTable:
     def count(cls, text: np.ndarray, order: int) -> _NgramTable:
         packed = _packed(text, order)
         packed.sort()
-        ngrams, counts = _runs(packed)
+        return cls.of(*_runs(packed))
+
+    @classmethod
+    def of(cls, ngrams: np.ndarray, counts: np.ndarray) -> _NgramTable:
         contexts, context_types = _runs(ngrams >> np.uint64(8))
         starts = np.cumsum(context_types) - context_types
         return cls(ngrams, counts, contexts, np.add.reduceat(counts, starts), context_types)
@@ -169,6 +207,18 @@ class _NgramTable:
         is_known = context_counts > 0
         total = np.where(is_known, context_counts + context_types, 1)
         return np.where(is_known, (counts + context_types * lower) / total, lower)
+
+    def discount(self, ngrams: np.ndarray, lower: np.ndarray) -> np.ndarray:
+        """As `interpolate`, a part of every count given to the order below."""
+        once, twice = int((self.counts == 1).sum()), int((self.counts == 2).sum())
+        taken = once / (once + 2 * twice) if once else 0.5
+        counts = _looked_up(self.ngrams, self.counts, ngrams)
+        histories = ngrams >> np.uint64(8)
+        context_counts = _looked_up(self.contexts, self.context_counts, histories)
+        context_types = _looked_up(self.contexts, self.context_types, histories)
+        is_known = context_counts > 0
+        left = np.maximum(counts - taken, 0.0) + taken * context_types * lower
+        return np.where(is_known, left / np.where(is_known, context_counts, 1), lower)
 
 
 def _packed(text: np.ndarray, order: int) -> np.ndarray:

@@ -57,8 +57,11 @@ def score(
     window: Window,
     runtime: Placement,
     stride: int | None = None,
+    counts: np.ndarray | None = None,
 ) -> Score:
     """The surprise of `ids[1:]`, each token given those before it in its window.
+
+    With `counts`, a truth for each of `ids`, only those tokens are scored; all are read.
 
     Windows overlap: they advance by `stride` (half a window by default) and all but the first
     score only their last part, so that a token is scored once and, but at the very start, with at
@@ -94,7 +97,8 @@ def score(
         at += rows
         rows = max(1, min(TOKENS_PER_PASS, LOGITS_PER_PASS // logits_BTV.shape[-1]) // length)
     model.train(was_training)
-    return Score(nats=nats, num_tokens=num_predictions)
+    num_tokens = num_predictions if counts is None else int(counts[window.shift :].sum())
+    return Score(nats=nats, num_tokens=num_tokens)
 
 
 def _row(window: Window, stride: int | None) -> tuple[int, int]:

@@ -8,8 +8,19 @@ from typing import Any
 
 from primetone.plots.canvas import INK, QUIET, figure_class, save_figure
 
-COLOURS = {"clean": "#2a6f97", "swapped 5 %": "#e09f3e", "dropped 5 %": "#d1495b"}
-KEYS = ("bits_per_character", "swapped_bits_per_character", "dropped_bits_per_character")
+COLOURS = {
+    "clean": "#2a6f97",
+    "swapped 5 %": "#e09f3e",
+    "dropped 5 %": "#d1495b",
+    "new 5 %": "#7a5195",
+}
+KEYS = (
+    "bits_per_character",
+    "swapped_bits_per_character",
+    "dropped_bits_per_character",
+    "grown_bits_per_character",
+)
+FLOOR_COLOUR = "#4d4d4d"
 
 
 def plot_comparison(report: Mapping[str, Any], stem: Path) -> list[Path]:
@@ -18,17 +29,23 @@ def plot_comparison(report: Mapping[str, Any], stem: Path) -> list[Path]:
     figure = figure_class()(figsize=(max(8.0, 2.2 + 1.25 * len(ranked)), 4.8), layout="constrained")
     axes = figure.add_subplot()
     for offset, ((label, colour), key) in enumerate(zip(COLOURS.items(), KEYS, strict=True)):
-        places = [number + (offset - 1) * 0.27 for number in range(len(ranked))]
+        if not all(key in arm for _, arm in ranked):
+            continue
+        places = [number + (offset - 1.5) * 0.21 for number in range(len(ranked))]
         means = [arm[key]["mean"] for _, arm in ranked]
         errors = [2 * (arm[key]["error"] or 0.0) for _, arm in ranked]
-        axes.bar(places, means, width=0.25, color=colour, label=label, yerr=errors, capsize=2.5)
+        axes.bar(places, means, width=0.19, color=colour, label=label, yerr=errors, capsize=2.5)
     axes.set_xticks(range(len(ranked)), [name for name, _ in ranked], rotation=25, ha="right")
     axes.set_ylabel("bits per character, fewer are better")
     lowest = min(arm[KEYS[0]]["mean"] for _, arm in ranked)
+    if report["floors"]:
+        name, bits = min(report["floors"].items(), key=lambda item: item[1])
+        axes.axhline(bits, color=FLOOR_COLOUR, linewidth=1.0, linestyle="--", label=name)
+        lowest = min(lowest, bits)
     axes.set_ylim(bottom=0.85 * lowest)
     axes.set_title("Validation text, clean and corrupted; bars of two standard errors", color=INK)
     axes.grid(axis="y", color=QUIET, alpha=0.4, linewidth=0.6)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.legend(frameon=False, ncols=3, loc="upper left")
+    axes.legend(frameon=False, ncols=5, loc="upper left")
     return save_figure(figure, stem)

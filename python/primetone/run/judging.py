@@ -32,9 +32,11 @@ class Judge:
         self.runtime = runtime
         self.lengths_V = tokenizer.token_lengths()
 
-    def score(self, model: torch.nn.Module, ids: np.ndarray) -> Score:
-        """The surprise of every token after the first."""
-        return score(model, ids, window=self.window, runtime=self.runtime)
+    def score(
+        self, model: torch.nn.Module, ids: np.ndarray, *, counts: np.ndarray | None = None
+    ) -> Score:
+        """The surprise of every token after the first, or of those that `counts`."""
+        return score(model, ids, window=self.window, runtime=self.runtime, counts=counts)
 
     def num_bytes(self, ids: np.ndarray) -> int:
         """Bytes of text that the scored tokens stand for: all after the first."""
