@@ -6,7 +6,8 @@ The loop: windows of 11 characters in a shuffled DataLoader of batches of 32, si
 every step and rolled position by position, attention modules as they come, plain Adam, the loss
 read after every step. Ours: the trainer with the recipe signal-classic. Both have the same weights
 first, and must give the same logits, or nothing is timed. Time is the processor's, all threads
-together, so that other programs disturb less; the epoch is what 457 batches take.
+together, so that other programs disturb less; the epoch is what 457 batches take. Two more rows
+are bounds: the matrix products of a step alone, in either precision, with the fused optimiser.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as primetone's own command line sets it
@@ -110,6 +112,37 @@ class Stream:
         return len(self.ids)
 
 
+def bound(precision: torch.dtype, parameters: int) -> Callable[[int], None]:
+    """A call that does what no step can do without: its large products, and one fused update."""
+    rows, wide, inner = BATCH * TOKENS, TOKENS * CODEWORDS, TOKENS * WIDTH
+    maps = [
+        (BATCH, SAMPLES, wide, 2),  # no gradient goes back into signals
+        (rows, CODEWORDS, WIDTH, 3),
+        *[(rows, WIDTH, 3 * WIDTH, 3), (rows, WIDTH, WIDTH, 3)] * 4,
+        *[(rows, WIDTH, 2048, 3), (rows, 2048, WIDTH, 3)] * 2,
+        (BATCH, inner, 256, 3),
+        *[(BATCH, 256, 256, 3)] * 2,
+    ]
+    factors = [
+        (torch.randn(m, k, dtype=precision), torch.randn(n, k, dtype=precision), times)
+        for m, k, n, times in maps
+    ]
+    weights = nn.Parameter(torch.randn(parameters))
+    weights.grad = torch.randn(parameters)
+    update = torch.optim.Adam([weights], fused=True)
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            for inputs, matrix, times in factors:
+                outputs = inputs @ matrix.T
+                outputs.T @ inputs
+                if times == 3:
+                    outputs @ matrix
+            update.step()
+
+    return steps
+
+
 def main() -> None:
     """Assert equal logits, then time both in turn."""
     arguments = argparse.ArgumentParser()
@@ -193,10 +226,14 @@ def main() -> None:
         for trainer in contestants.values():
             trainer.save = lambda: None
 
-        names = {
+        size = sum(parameter.numel() for parameter in original.parameters())
+        bounds = {kind: bound(kind, size) for kind in (torch.float32, torch.bfloat16)}
+        names: dict[str, Callable[[], None]] = {
             "the original's loop": lambda: their_steps(chosen.steps),
             "primetone, float32": lambda: our_steps(contestants["float32"], chosen.steps),
             "primetone, as it comes": lambda: our_steps(contestants["auto"], chosen.steps),
+            "bound: products, update, float32": lambda: bounds[torch.float32](chosen.steps),
+            "bound: products, update, bfloat16": lambda: bounds[torch.bfloat16](chosen.steps),
         }
         seconds: dict[str, list[float]] = {name: [] for name in names}
         for number in range(chosen.rounds + 1):

@@ -127,6 +127,8 @@ def table(report: Mapping[str, Any]) -> str:
     for name, bits in sorted(report["floors"].items(), key=lambda item: item[1]):
         cells = [name, "no network: the same split", f"{bits:.4f}"]
         lines.append(f"| {' | '.join(cells + [''] * (len(head) - len(cells)))} |")
+    if not references:
+        return "\n".join(lines) + "\n"
     won = ", ".join(report["winners"])
     rule = f"beats {' and '.join(references)} by more than two standard errors"
     lines += ["", f"{won} {rule}." if won else f"No other arm {rule}."]
