@@ -5,11 +5,15 @@
 mod counter;
 mod counts;
 pub mod file;
+mod harvest;
 pub(crate) mod key;
+mod long;
+mod recent;
+mod shards;
+mod short;
 mod sorted;
 mod spill;
 mod stream;
-pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 
@@ -29,8 +33,8 @@ use crate::error::{Error, Result};
 /// A distinct piece and how often it occurs.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    start: usize,
-    len: u32,
+    /// where its bytes end in the arena; they begin where those of the entry before end
+    end: usize,
     count: u64,
 }
 
@@ -43,6 +47,12 @@ pub struct WordCounts {
     by_bytes: HashTable<u32>,
     num_pieces: u64,
     num_bytes: u64,
+}
+
+/// The bytes of entry number `at`.
+fn spelled<'a>(arena: &'a [u8], entries: &[Entry], at: usize) -> &'a [u8] {
+    let start = if at == 0 { 0 } else { entries[at - 1].end };
+    &arena[start..entries[at].end]
 }
 
 fn hash(bytes: &[u8]) -> u64 {
@@ -63,8 +73,7 @@ impl WordCounts {
         self.index_all();
         let hash_of = hash(word);
         let Self { arena, entries, by_bytes, .. } = self;
-        let bytes_of = |entry: &Entry| &arena[entry.start..entry.start + entry.len as usize];
-        let found = by_bytes.find(hash_of, |&at| bytes_of(&entries[at as usize]) == word);
+        let found = by_bytes.find(hash_of, |&at| spelled(arena, entries, at as usize) == word);
         if let Some(&at) = found {
             let count = &mut entries[at as usize].count;
             *count = count.checked_add(times).ok_or_else(overflow)?;
@@ -93,10 +102,11 @@ impl WordCounts {
         if u32::try_from(self.entries.len()).is_err() {
             return Err(Error::Text("more than 2^32 distinct pieces".to_owned()));
         }
-        let len = u32::try_from(word.len())
-            .map_err(|_| Error::Text("a piece of text of 4 GiB or more".to_owned()))?;
-        self.entries.push(Entry { start: self.arena.len(), len, count: times });
+        if u32::try_from(word.len()).is_err() {
+            return Err(Error::Text("a piece of text of 4 GiB or more".to_owned()));
+        }
         self.arena.extend_from_slice(word);
+        self.entries.push(Entry { end: self.arena.len(), count: times });
         self.add_totals(word, times)
     }
 
@@ -110,10 +120,7 @@ impl WordCounts {
     /// Enter words that were pushed where words are looked up.
     fn index_all(&mut self) {
         let Self { arena, entries, by_bytes, .. } = self;
-        let hash_at = |at: u32| {
-            let entry = &entries[at as usize];
-            hash(&arena[entry.start..entry.start + entry.len as usize])
-        };
+        let hash_at = |at: u32| hash(spelled(arena, entries, at as usize));
         for at in by_bytes.len()..entries.len() {
             by_bytes.insert_unique(hash_at(at as u32), at as u32, |&at| hash_at(at));
         }
@@ -129,9 +136,12 @@ impl WordCounts {
 
     /// (word, count), in order of first occurrence in this table.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
-        self.entries
-            .iter()
-            .map(|entry| (&self.arena[entry.start..entry.start + entry.len as usize], entry.count))
+        let mut start = 0;
+        self.entries.iter().map(move |&Entry { end, count }| {
+            let word = &self.arena[start..end];
+            start = end;
+            (word, count)
+        })
     }
 
     /// How many distinct words there are.

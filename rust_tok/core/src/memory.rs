@@ -46,6 +46,25 @@ pub(crate) fn room_on_large_pages<T>(len: usize) -> Vec<T> {
     values
 }
 
+/// Values that fill one large page where the system has one to give.
+#[derive(Debug)]
+#[repr(align(2097152))]
+pub(crate) struct LargePage<T, const N: usize>(pub(crate) [T; N]);
+
+/// One large page of `N` copies of `value`.
+pub(crate) fn large_page_of<T: Copy, const N: usize>(value: T) -> Vec<LargePage<T, N>> {
+    let mut pages: Vec<LargePage<T, N>> = room_on_large_pages(1);
+    let first: *mut T = pages.spare_capacity_mut()[0].as_mut_ptr().cast();
+    // SAFETY: a page is `N` values, of which the first is where the page is, in memory that the vector
+    // owns; all are written before the vector says that it has them. A page is too large for the stack,
+    // so it cannot be made there and moved.
+    unsafe {
+        (0..N).for_each(|at| first.add(at).write(value));
+        pages.set_len(1);
+    }
+    pages
+}
+
 /// Bytes of a large page.
 #[cfg(target_os = "linux")]
 const LARGE_PAGE: usize = 2 << 20;

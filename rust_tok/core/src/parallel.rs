@@ -55,16 +55,16 @@ pub(crate) fn share_out<S: Send>(
 ///
 /// # Errors
 /// The error of the first unit that has one.
-pub(crate) fn on_threads<U: Sync, R: Send>(
-    units: &[U],
-    work: impl Fn(&U) -> Result<R> + Sync,
+pub(crate) fn on_threads<U: Send, R: Send>(
+    units: Vec<U>,
+    work: impl Fn(U) -> Result<R> + Sync,
 ) -> Result<Vec<R>> {
-    if let [unit] = units {
-        return work(unit).map(|made| vec![made]);
+    if units.len() == 1 {
+        return units.into_iter().map(work).collect();
     }
     let work = &work;
     thread::scope(|scope| {
-        let handles: Vec<_> = units.iter().map(|unit| scope.spawn(move || work(unit))).collect();
+        let handles: Vec<_> = units.into_iter().map(|unit| scope.spawn(move || work(unit))).collect();
         let joined = handles.into_iter().map(|handle| match handle.join() {
             Ok(outcome) => outcome,
             Err(panic) => std::panic::resume_unwind(panic),

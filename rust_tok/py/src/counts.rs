@@ -12,8 +12,10 @@ use crate::door::{beside, enter, quick};
 use crate::text::Text;
 use crate::tokenizer::splitter;
 
-/// Texts are counted in batches of at most this size.
-const BATCH_BYTES: usize = 16 << 20;
+/// Texts are counted in batches of about this size for each thread, but at least of that size together:
+/// two batches are in memory at a time.
+const BATCH_BYTES_PER_THREAD: usize = 2 << 20;
+const LEAST_BATCH_BYTES: usize = 4 << 20;
 
 /// A batch also ends after this many texts, so that short ones do not pile up.
 const BATCH_TEXTS: usize = 1 << 16;
@@ -127,8 +129,9 @@ impl Counts {
         Counter::begin(&control, total_bytes);
         let spill = max_memory.zip(folder).map(|(limit, folder)| Spill { limit, folder });
         // an eighth of the limit is for two batches and what is kept of a document
+        let batch_bytes = LEAST_BATCH_BYTES.max(threads.saturating_mul(BATCH_BYTES_PER_THREAD));
         let batch_bytes =
-            max_memory.map_or(BATCH_BYTES, |limit| BATCH_BYTES.min((limit / 64) as usize));
+            max_memory.map_or(batch_bytes, |limit| batch_bytes.min((limit / 64) as usize));
         let most_kept = max_memory.map_or(usize::MAX, |limit| (limit / 16) as usize);
         let mut counting = quick(py, |_| Counting::new(splitter.clone(), threads, spill))?;
         let mut stream = TextStream::new(splitter.clone(), most_kept);

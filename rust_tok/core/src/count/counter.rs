@@ -1,20 +1,22 @@
-//! Counting on several threads, each with a table of its own.
+//! Counting on several threads, which keep the words they meet often to themselves and share a table.
 
 use super::WordCounts;
-use super::table::{Seed, Table, sum};
+use super::harvest::in_text_order;
+use super::shards::{Shard, Shards, Tally};
 use crate::control::{Control, Stage};
 use crate::error::Result;
 use crate::parallel::share_out;
 use crate::split::{PieceEnds, Splitter};
 
 /// Texts are shared out in units of about this size.
-const UNIT_BYTES: usize = 256 << 10;
+const UNIT_BYTES: usize = 128 << 10;
 
 /// Counts the pieces of a stream of texts on several threads.
 #[derive(Debug)]
 pub struct Counter {
     splitter: Splitter,
     workers: Vec<Worker>,
+    shards: Shards,
     /// how many bytes of text came before
     position: u64,
 }
@@ -22,7 +24,7 @@ pub struct Counter {
 /// What a thread counts, and what it works with.
 #[derive(Debug)]
 struct Worker {
-    table: Table,
+    tally: Tally,
     ends: PieceEnds,
 }
 
@@ -36,10 +38,10 @@ struct Unit<'t> {
 impl Counter {
     /// A counter with nothing counted.
     pub fn new(splitter: Splitter, threads: usize) -> Self {
-        let seed = Seed::random();
-        let worker = || Worker { table: Table::new(seed), ends: PieceEnds::default() };
+        let shards = Shards::new(threads);
+        let worker = || Worker { tally: Tally::new(&shards), ends: PieceEnds::default() };
         let workers = std::iter::repeat_with(worker).take(threads.max(1)).collect();
-        Self { splitter, workers, position: 0 }
+        Self { splitter, workers, shards, position: 0 }
     }
 
     /// Count the pieces of texts, each as often as its weight says; each text is split by itself.
@@ -48,10 +50,10 @@ impl Counter {
     /// As [`WordCounts::add`]; [`crate::Error::Interrupted`]. After an error the counts are incomplete.
     pub fn add(&mut self, texts: &[(&[u8], u64)], control: &Control) -> Result<()> {
         let jobs = self.jobs(texts);
-        let splitter = &self.splitter;
         let workers = std::mem::take(&mut self.workers);
+        let Self { splitter, shards, .. } = &*self;
         self.workers = share_out(workers, jobs.len(), |worker, number| {
-            jobs[number].iter().try_for_each(|unit| worker.count(unit, splitter, control))
+            jobs[number].iter().try_for_each(|unit| worker.count(unit, splitter, shards, control))
         })?;
         Ok(())
     }
@@ -84,37 +86,51 @@ impl Counter {
         control.begin(Stage::Count, total_bytes);
     }
 
-    /// How many distinct words the threads have, added up.
-    pub fn num_words(&self) -> usize {
-        self.workers.iter().map(|worker| worker.table.len()).sum()
+    /// The most distinct words there may be.
+    pub(super) fn most_words(&mut self) -> usize {
+        let kept: usize = self.workers.iter().map(|worker| worker.tally.most_words()).sum();
+        self.shards.len() + kept
     }
 
-    /// The most memory in bytes that the threads' tables take while `num_new` words come in.
-    pub(super) fn heap_bytes(&self, num_new: usize) -> u64 {
-        self.workers.iter().map(|worker| worker.table.heap_bytes(num_new) as u64).sum()
+    /// The most memory in bytes that counting takes while `num_new` words come in.
+    pub(super) fn heap_bytes(&mut self, num_new: usize) -> usize {
+        let tallies: usize = self.workers.iter().map(|worker| worker.tally.heap_bytes()).sum();
+        self.shards.heap_bytes(num_new) + tallies
     }
 
-    /// The threads' tables, whose sum is what was counted.
-    pub(super) fn tables(&self) -> Vec<&Table> {
-        self.workers.iter().map(|worker| &worker.table).collect()
+    /// All counts, in shards of which no two hold the same word.
+    ///
+    /// # Errors
+    /// As [`WordCounts::add`].
+    pub(super) fn into_shards(self) -> Result<Vec<Shard>> {
+        for worker in self.workers {
+            worker.tally.finish(&self.shards)?;
+        }
+        Ok(self.shards.into_shards())
     }
 
-    /// The sum of all threads' counts, in order of first occurrence: the same for any number of them.
+    /// The counts in order of first occurrence: the same for any number of threads.
     ///
     /// # Errors
     /// As [`WordCounts::add`].
     pub fn finish(self) -> Result<WordCounts> {
-        let tables: Vec<Table> = self.workers.into_iter().map(|worker| worker.table).collect();
-        sum(&tables)
+        let threads = self.workers.len();
+        in_text_order(&self.into_shards()?, threads)
     }
 }
 
 impl Worker {
-    fn count(&mut self, unit: &Unit<'_>, splitter: &Splitter, control: &Control) -> Result<()> {
+    fn count(
+        &mut self,
+        unit: &Unit<'_>,
+        splitter: &Splitter,
+        shards: &Shards,
+        control: &Control,
+    ) -> Result<()> {
         let &Unit { text, weight, position } = unit;
-        let Self { table, ends, .. } = self;
+        let Self { tally, ends } = self;
         splitter.try_for_each_run(text, ends, |start, ends| {
-            table.add_run(text, start, ends, weight, position)?;
+            tally.add_run(shards, text, start, ends, weight, position)?;
             control.check()
         })?;
         control.advance(text.len() as u64);

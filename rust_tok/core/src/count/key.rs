@@ -48,6 +48,12 @@ impl Key {
         }
     }
 
+    /// Whether both are the same, without a branch.
+    #[inline]
+    pub(super) fn is(self, other: Self) -> bool {
+        (self.low ^ other.low) | (self.high ^ other.high) == 0
+    }
+
     pub(super) fn len(self) -> usize {
         (self.high >> 56) as usize
     }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::control::Control;
 use crate::count::file::{Encoder, Pieces, Summary};
+use crate::count::harvest::{HARVEST_BYTES, SORT_BYTES, SortedCounts};
 use crate::count::sorted::Sorted;
-use crate::count::table::{SORT_BYTES, SUM_BYTES};
 use crate::count::{Counter, WordCounts};
 use crate::error::{Error, Result};
 use crate::parallel::share_out;
@@ -141,25 +141,28 @@ impl Counting {
     fn spill_if_full(&mut self, limit: u64, control: &Control) -> Result<()> {
         // hardly any text has more than one new word in four bytes
         let tables = self.counter.heap_bytes(batch_bytes(limit) / 4);
-        if tables + (self.counter.num_words() * SORT_BYTES) as u64 > limit / 4 * 3 {
+        if (tables + self.counter.most_words() * SORT_BYTES) as u64 > limit / 4 * 3 {
             self.spill_all(control)?;
         }
         Ok(())
     }
 
-    /// Write every table as a run of its own and begin anew.
+    /// Write the shards as runs, one for each thread, and begin anew.
     fn spill_all(&mut self, control: &Control) -> Result<()> {
         let Some(Spill { folder, .. }) = &self.spill else { return Ok(()) };
         let pieces = Pieces::of(&self.splitter);
-        let mut tables = self.counter.tables();
-        tables.retain(|table| table.len() > 0);
+        let fresh = Counter::new(self.splitter.clone(), self.threads);
+        let shards = std::mem::replace(&mut self.counter, fresh).into_shards()?;
+        let tables: Vec<_> = shards
+            .chunks(shards.len().div_ceil(self.threads.max(1)))
+            .filter(|table| table.iter().any(|shard| shard.len() > 0))
+            .collect();
         let numbers = self.runs.len()..self.runs.len() + tables.len();
         let paths: Vec<_> = numbers.map(|number| folder.join(format!("run-{number}"))).collect();
         share_out(vec![(); tables.len().max(1)], tables.len(), |(), number| {
-            let mut words = tables[number].sorted();
+            let mut words = SortedCounts::new(tables[number]);
             write_sorted(&paths[number], &mut words, &pieces, None, |_| control.check()).map(|_| ())
         })?;
-        self.counter = Counter::new(self.splitter.clone(), self.threads);
         for path in &paths {
             self.spilled_bytes += std::fs::metadata(path).map_or(0, |data| data.len());
         }
@@ -173,8 +176,8 @@ impl Counting {
     /// As [`Counting::add`].
     pub fn finish(mut self, control: &Control) -> Result<Counted> {
         let limit = self.spill.as_ref().map_or(u64::MAX, |spill| spill.limit);
-        let summing = (self.counter.num_words() * SUM_BYTES) as u64;
-        let fits = self.counter.heap_bytes(0) + summing <= limit / 8 * 7;
+        let table = self.counter.most_words() * HARVEST_BYTES;
+        let fits = (self.counter.heap_bytes(0) + table) as u64 <= limit / 8 * 7;
         if self.runs.is_empty() && fits {
             let table = self.counter.finish()?;
             return Ok(Counted { table, runs: Vec::new(), spilled_bytes: 0 });

@@ -99,7 +99,7 @@ impl<'w, S: Symbol> Runs<'w, S> {
         control: &Control,
     ) -> Result<Buckets> {
         let len = self.num_buckets;
-        let mut all = on_threads(&self.runs, |run| {
+        let mut all = on_threads(self.runs.iter().collect(), |run| {
             let mut sums = on_large_pages::<u64>(len);
             run.each(control, |left, right, count, is_pair, _| {
                 let counted = is_pair && may_merge(left, right);
@@ -125,7 +125,7 @@ impl<'w, S: Symbol> Runs<'w, S> {
         wanted: impl Fn(u32, u32) -> bool + Sync,
         control: &Control,
     ) -> Result<Census<'_, 'w, S>> {
-        let parts = on_threads(&self.runs, |run| {
+        let parts = on_threads(self.runs.iter().collect(), |run| {
             let mut part =
                 Part { pairs: PairMap::with_capacity(0), numbers: vec![0; run.to - run.from] };
             run.each(control, |left, right, count, is_pair, at| {

@@ -1,0 +1,142 @@
+//! Counts of words of up to 15 bytes, as the keys of a flat table.
+
+use super::key::Key;
+use super::overflow;
+use crate::error::Result;
+use crate::memory::prefetch;
+
+/// Slots of an empty table.
+const FIRST_SLOTS: usize = 256;
+
+/// Up to this many slots a table that is full doubles, later it grows by half.
+const MOST_DOUBLED: usize = 1024;
+
+/// Makes places in a table of keys; two numbers that nobody outside knows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seed([u64; 2]);
+
+impl Seed {
+    /// One that differs from run to run, so that no text can be written to fill one place. Results
+    /// do not depend on it.
+    pub(super) fn random() -> Self {
+        use std::hash::BuildHasher;
+        let random = std::hash::RandomState::new();
+        Self([0, 1].map(|number: u64| random.hash_one(number)))
+    }
+
+    #[inline]
+    pub(super) fn hash(self, key: Key) -> u64 {
+        let product = u128::from(key.low ^ self.0[0]) * u128::from(key.high ^ self.0[1]);
+        product as u64 ^ (product >> 64) as u64
+    }
+
+    #[inline]
+    pub(super) fn hash_long(self, word: &[u8]) -> u64 {
+        use std::hash::{BuildHasher, Hasher};
+        let mut hasher = foldhash::fast::FixedState::with_seed(self.0[0]).build_hasher();
+        hasher.write(word);
+        hasher.finish()
+    }
+}
+
+/// A short word, how often it occurs, and where it was first seen; free where the key's length is 0.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(32))]
+pub(super) struct Slot {
+    pub(super) key: Key,
+    pub(super) count: u64,
+    pub(super) first: u64,
+}
+
+impl Slot {
+    #[inline]
+    pub(super) fn is_free(&self) -> bool {
+        self.key.high == 0
+    }
+}
+
+/// Counts of words of 1 to 15 bytes: open addressing, two slots a cache line, at most three quarters
+/// full.
+#[derive(Debug)]
+pub(super) struct ShortWords {
+    slots: Vec<Slot>,
+    len: usize,
+}
+
+impl ShortWords {
+    pub(super) fn new() -> Self {
+        Self { slots: vec![Slot::default(); FIRST_SLOTS], len: 0 }
+    }
+
+    /// How many words there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// All slots, free ones too.
+    pub(super) fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// How many slots follow after so many.
+    fn grown(num_slots: usize) -> usize {
+        if num_slots > MOST_DOUBLED { num_slots / 2 * 3 } else { num_slots * 2 }
+    }
+
+    /// Where a word of this hash belongs.
+    #[inline]
+    fn place(hash: u64, num_slots: usize) -> usize {
+        ((u128::from(hash) * num_slots as u128) >> 64) as usize
+    }
+
+    /// Have the slots where `hash` belongs brought near.
+    #[inline]
+    pub(super) fn prefetch(&self, hash: u64) {
+        prefetch(&self.slots[Self::place(hash, self.slots.len())]);
+    }
+
+    /// Add what was counted elsewhere.
+    #[inline]
+    pub(super) fn add(&mut self, seed: Seed, hash: u64, counted: &Slot) -> Result<()> {
+        let mut at = Self::place(hash, self.slots.len());
+        while self.slots[at].key != counted.key {
+            if self.slots[at].is_free() {
+                self.slots[at] = *counted;
+                self.len += 1;
+                if self.len > self.slots.len() / 4 * 3 {
+                    self.grow(seed);
+                }
+                return Ok(());
+            }
+            at = if at + 1 == self.slots.len() { 0 } else { at + 1 };
+        }
+        let slot = &mut self.slots[at];
+        slot.count = slot.count.checked_add(counted.count).ok_or_else(overflow)?;
+        slot.first = slot.first.min(counted.first);
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, seed: Seed) {
+        let num_slots = Self::grown(self.slots.len());
+        let mut slots = vec![Slot::default(); num_slots];
+        for slot in self.slots.iter().filter(|slot| !slot.is_free()) {
+            let mut at = Self::place(seed.hash(slot.key), num_slots);
+            while !slots[at].is_free() {
+                at = if at + 1 == num_slots { 0 } else { at + 1 };
+            }
+            slots[at] = *slot;
+        }
+        self.slots = slots;
+    }
+
+    /// How much memory in bytes the table takes after `num_new` more words.
+    pub(super) fn heap_bytes(&self, num_new: usize) -> usize {
+        let mut num_slots = self.slots.len();
+        while self.len + num_new > num_slots / 4 * 3 {
+            num_slots = Self::grown(num_slots);
+        }
+        num_slots * size_of::<Slot>()
+    }
+}
