@@ -65,6 +65,15 @@ pub(crate) fn large_page_of<T: Copy, const N: usize>(value: T) -> Vec<LargePage<
     pages
 }
 
+/// Have what was freed go back to the system: the allocator may keep many megabytes for later.
+pub(crate) fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: only memory that nobody holds is touched, under the allocator's own locks.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Bytes of a large page.
 #[cfg(target_os = "linux")]
 const LARGE_PAGE: usize = 2 << 20;

@@ -3,6 +3,8 @@
 //! Because counts only sink, a pair under a threshold stays under it, and need not be known until
 //! the threshold is lowered. That is an epoch: a few passes over the symbols find the pairs anew.
 
+use std::ops::Range;
+
 use super::Tuning;
 use super::census::Runs;
 use super::places::Place;
@@ -51,6 +53,8 @@ pub(super) struct Pair {
 pub(super) struct Index<P> {
     pub(super) pairs: PairMap<Pair>,
     pub(super) arena: Vec<P>,
+    /// where a list was that is not needed any more
+    pub(super) spent: Range<usize>,
     /// the pairs to know whatever their count, while given merges are applied
     pub(super) given: Option<PairMap<()>>,
     /// else every pair that may merge is known if it occurs this often
@@ -76,6 +80,7 @@ impl<P: Place> Index<P> {
         Self {
             pairs: PairMap::with_capacity(0),
             arena: Vec::new(),
+            spent: 0..0,
             given,
             least: u64::MAX,
             min_count,
@@ -95,6 +100,19 @@ impl<P: Place> Index<P> {
         }
     }
 
+    /// Room in the arena for a list of `len` places; what is there is to be written over.
+    #[inline]
+    pub(super) fn room(&mut self, len: usize) -> usize {
+        if len <= self.spent.len() {
+            let start = self.spent.start;
+            self.spent.start += len;
+            return start;
+        }
+        let start = self.arena.len();
+        self.arena.resize(start + len, P::default());
+        start
+    }
+
     /// Know the wanted pairs of `words`, which are compact, anew; with `most` first lower the threshold
     /// so that about as many are wanted.
     ///
@@ -107,6 +125,10 @@ impl<P: Place> Index<P> {
         most: Option<usize>,
         control: &Control,
     ) -> Result<()> {
+        // what was known goes before anything new is made
+        self.pairs = PairMap::with_capacity(0);
+        self.arena = Vec::new();
+        self.spent = 0..0;
         self.ends.clear();
         if P::NEEDS_ENDS {
             let cells = words.cells.iter().zip(0..).skip(1);
@@ -164,7 +186,6 @@ impl<P: Place> Index<P> {
             }
         }
         // room to grow, so that what was written once is seldom moved
-        self.arena = Vec::new();
         self.arena = room_on_large_pages(places + places / 2 + 1);
         self.arena.resize(places + 1, P::default());
         starts

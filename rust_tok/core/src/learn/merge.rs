@@ -86,9 +86,8 @@ impl<P: Place> Side<P> {
             let (left, right, count) = new(id, change.sum);
             change.sum = UNWANTED;
             if count > 0 && index.wants(left, right, count, symbols) {
-                let start = index.arena.len();
+                let start = index.room(change.places as usize);
                 let pair = Pair { count, start, len: change.places };
-                index.arena.resize(start + change.places as usize, P::default());
                 *index.pairs.entry(left, right) = pair;
                 born.push((left, right, pair));
                 change.sum = start as u64;
@@ -140,12 +139,14 @@ impl<P: Place> Merger<P> {
         words.widths[made as usize] = words.widths[left as usize] + words.widths[right as usize];
         let mut finder = Finder::new(&words.counts, &index.ends);
         let mut beside_itself = 0;
-        for places in index.arena[places].chunks(PLACES_PER_CHECK) {
+        for places in index.arena[places.clone()].chunks(PLACES_PER_CHECK) {
             control.check()?;
             let cells = &mut words.cells;
             beside_itself +=
                 self.visit(cells, &words.widths, words.separator, step, places, &mut finder);
         }
+        // its places are noted by neighbour now, and new lists may take their room
+        index.spent = places;
         let (left_side, right_side) = (&mut self.left, &mut self.right);
         let old = |pair| (pair != (left, right)).then_some(pair);
         left_side.settle(
