@@ -1,5 +1,9 @@
 //! What the processor and the system are told about memory. Telling changes no result.
 
+mod block;
+
+pub(crate) use block::Block;
+
 /// Have the cache line of `value` brought near, on processors where that is known to help.
 #[inline]
 pub(crate) fn prefetch<T>(value: &T) {

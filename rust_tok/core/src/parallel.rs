@@ -64,7 +64,8 @@ pub(crate) fn on_threads<U: Send, R: Send>(
     }
     let work = &work;
     thread::scope(|scope| {
-        let handles: Vec<_> = units.into_iter().map(|unit| scope.spawn(move || work(unit))).collect();
+        let handles: Vec<_> =
+            units.into_iter().map(|unit| scope.spawn(move || work(unit))).collect();
         let joined = handles.into_iter().map(|handle| match handle.join() {
             Ok(outcome) => outcome,
             Err(panic) => std::panic::resume_unwind(panic),

@@ -5,7 +5,6 @@ use super::harvest::in_text_order;
 use super::shards::{Shard, Shards, Tally};
 use crate::control::{Control, Stage};
 use crate::error::Result;
-use crate::memory::give_back;
 use crate::parallel::share_out;
 use crate::split::{PieceEnds, Splitter};
 
@@ -116,9 +115,7 @@ impl Counter {
     /// As [`WordCounts::add`].
     pub fn finish(self) -> Result<WordCounts> {
         let threads = self.workers.len();
-        let counts = in_text_order(&self.into_shards()?, threads);
-        give_back();
-        counts
+        in_text_order(&self.into_shards()?, threads)
     }
 }
 

@@ -7,7 +7,7 @@ use super::shards::Shard;
 use super::sorted::Sorted;
 use super::{Entry, WordCounts};
 use crate::error::Result;
-use crate::memory::prefetch;
+use crate::memory::{Block, prefetch};
 use crate::parallel::on_threads;
 
 /// What sorting takes for a word, and what a table in the order of the text takes beside its bytes.
@@ -41,7 +41,7 @@ fn places(shard: &Shard, number: u32) -> impl Iterator<Item = Place> {
 /// As [`WordCounts::add`].
 pub(super) fn in_text_order(shards: &[Shard], threads: usize) -> Result<WordCounts> {
     let num_words = shards.iter().map(Shard::len).sum();
-    let mut order = vec![Place::default(); num_words];
+    let mut order = Block::filled(num_words, Place::default());
     let (mut rest, mut groups) = (&mut order[..], Vec::new());
     let numbers: Vec<u32> = (0..shards.len() as u32).collect();
     for numbers in numbers.chunks(shards.len().div_ceil(threads.max(1)).max(1)) {

@@ -61,9 +61,9 @@ impl Shard {
     }
 
     fn add_long(&mut self, list: &LongList) -> Result<()> {
-        list.words().iter().try_for_each(|word| {
-            self.long.add(list.bytes(word), word.hash, word.count, word.first)
-        })
+        list.words()
+            .iter()
+            .try_for_each(|word| self.long.add(list.bytes(word), word.hash, word.count, word.first))
     }
 }
 
@@ -105,9 +105,9 @@ impl Shards {
     pub(super) fn heap_bytes(&mut self, num_new: usize) -> usize {
         // words are spread evenly, about; what grows stands beside its old self for a while
         let for_each = num_new / self.shards.len() * 5 / 4 + usize::from(num_new > 0) * HANDFUL;
-        let bytes = self.each().map(|shard| {
-            shard.short.heap_bytes(for_each) + shard.long.heap_bytes(num_new > 0)
-        });
+        let bytes = self
+            .each()
+            .map(|shard| shard.short.heap_bytes(for_each) + shard.long.heap_bytes(num_new > 0));
         bytes.sum()
     }
 

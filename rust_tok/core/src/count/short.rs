@@ -3,9 +3,9 @@
 use super::key::Key;
 use super::overflow;
 use crate::error::Result;
-use crate::memory::prefetch;
+use crate::memory::{Block, prefetch};
 
-/// Slots of an empty table.
+/// Slots of a table with a word.
 const FIRST_SLOTS: usize = 256;
 
 /// Up to this many slots a table that is full doubles, later it grows by half.
@@ -59,13 +59,14 @@ impl Slot {
 /// full.
 #[derive(Debug)]
 pub(super) struct ShortWords {
-    slots: Vec<Slot>,
+    /// at first none
+    slots: Block<Slot>,
     len: usize,
 }
 
 impl ShortWords {
     pub(super) fn new() -> Self {
-        Self { slots: vec![Slot::default(); FIRST_SLOTS], len: 0 }
+        Self { slots: Block::filled(0, Slot::default()), len: 0 }
     }
 
     /// How many words there are.
@@ -80,7 +81,11 @@ impl ShortWords {
 
     /// How many slots follow after so many.
     fn grown(num_slots: usize) -> usize {
-        if num_slots > MOST_DOUBLED { num_slots / 2 * 3 } else { num_slots * 2 }
+        match num_slots {
+            0 => FIRST_SLOTS,
+            1..=MOST_DOUBLED => num_slots * 2,
+            _ => num_slots / 2 * 3,
+        }
     }
 
     /// Where a word of this hash belongs.
@@ -92,25 +97,28 @@ impl ShortWords {
     /// Have the slots where `hash` belongs brought near.
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) {
-        prefetch(&self.slots[Self::place(hash, self.slots.len())]);
+        if let Some(slot) = self.slots.get(Self::place(hash, self.slots.len())) {
+            prefetch(slot);
+        }
     }
 
     /// Add what was counted elsewhere.
     #[inline]
     pub(super) fn add(&mut self, seed: Seed, hash: u64, counted: &Slot) -> Result<()> {
-        let mut at = Self::place(hash, self.slots.len());
-        while self.slots[at].key != counted.key {
-            if self.slots[at].is_free() {
-                self.slots[at] = *counted;
+        if self.len >= self.slots.len() / 4 * 3 {
+            self.grow(seed);
+        }
+        let slots = &mut *self.slots;
+        let mut at = Self::place(hash, slots.len());
+        while slots[at].key != counted.key {
+            if slots[at].is_free() {
+                slots[at] = *counted;
                 self.len += 1;
-                if self.len > self.slots.len() / 4 * 3 {
-                    self.grow(seed);
-                }
                 return Ok(());
             }
-            at = if at + 1 == self.slots.len() { 0 } else { at + 1 };
+            at = if at + 1 == slots.len() { 0 } else { at + 1 };
         }
-        let slot = &mut self.slots[at];
+        let slot = &mut slots[at];
         slot.count = slot.count.checked_add(counted.count).ok_or_else(overflow)?;
         slot.first = slot.first.min(counted.first);
         Ok(())
@@ -120,7 +128,7 @@ impl ShortWords {
     #[inline(never)]
     fn grow(&mut self, seed: Seed) {
         let num_slots = Self::grown(self.slots.len());
-        let mut slots = vec![Slot::default(); num_slots];
+        let mut slots = Block::filled(num_slots, Slot::default());
         for slot in self.slots.iter().filter(|slot| !slot.is_free()) {
             let mut at = Self::place(seed.hash(slot.key), num_slots);
             while !slots[at].is_free() {
@@ -134,7 +142,7 @@ impl ShortWords {
     /// How much memory in bytes the table takes after `num_new` more words.
     pub(super) fn heap_bytes(&self, num_new: usize) -> usize {
         let mut num_slots = self.slots.len();
-        while self.len + num_new > num_slots / 4 * 3 {
+        while self.len + num_new >= num_slots / 4 * 3 && num_new > 0 {
             num_slots = Self::grown(num_slots);
         }
         num_slots * size_of::<Slot>()

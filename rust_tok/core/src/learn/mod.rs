@@ -23,6 +23,7 @@ mod words;
 use crate::control::{Control, Stage};
 use crate::count::WordCounts;
 use crate::error::{Error, Result};
+use crate::memory::give_back;
 use crate::vocab::{MAX_ID, quote};
 use index::Index;
 use merge::{Merger, Step};
@@ -134,7 +135,11 @@ pub fn learn(
     options: &Options,
     control: &Control,
 ) -> Result<Learned> {
-    learn_tuned(words, base, num_new, options, TUNING, control)
+    // what counting has left, and then what learning leaves: each is worth tens of megabytes
+    give_back();
+    let learned = learn_tuned(words, base, num_new, options, TUNING, control);
+    give_back();
+    learned
 }
 
 fn learn_tuned(
