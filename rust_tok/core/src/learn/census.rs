@@ -11,7 +11,7 @@ use super::table::{PairMap, hash_of};
 use super::words::{Symbol, Words};
 use crate::control::Control;
 use crate::error::Result;
-use crate::memory::on_large_pages;
+use crate::memory::Block;
 use crate::parallel::on_threads;
 
 /// A run of cells that one thread counts: pairs that end in it.
@@ -30,13 +30,13 @@ pub(super) struct Runs<'w, S> {
 }
 
 /// The counts of pairs added up in buckets.
-pub(super) struct Buckets(Vec<u64>);
+pub(super) struct Buckets(Block<u64>);
 
 /// The pairs of one run that were asked for.
 struct Part {
     pairs: PairMap<Tally>,
     /// for every cell one more than the number of the pair that ends there, 0 for the others
-    numbers: Vec<u32>,
+    numbers: Block<u32>,
 }
 
 /// The tallies of the pairs that were asked for.
@@ -100,7 +100,7 @@ impl<'w, S: Symbol> Runs<'w, S> {
     ) -> Result<Buckets> {
         let len = self.num_buckets;
         let mut all = on_threads(self.runs.iter().collect(), |run| {
-            let mut sums = on_large_pages::<u64>(len);
+            let mut sums = Block::filled(len, 0_u64);
             run.each(control, |left, right, count, is_pair, _| {
                 let counted = is_pair && may_merge(left, right);
                 sums[bucket(left, right, len)] += if counted { count } else { 0 };
@@ -109,7 +109,7 @@ impl<'w, S: Symbol> Runs<'w, S> {
         })?;
         let mut sums = all.swap_remove(0);
         for others in all {
-            for (sum, other) in sums.iter_mut().zip(others) {
+            for (sum, other) in sums.iter_mut().zip(others.iter()) {
                 *sum += other;
             }
         }
@@ -126,8 +126,10 @@ impl<'w, S: Symbol> Runs<'w, S> {
         control: &Control,
     ) -> Result<Census<'_, 'w, S>> {
         let parts = on_threads(self.runs.iter().collect(), |run| {
-            let mut part =
-                Part { pairs: PairMap::with_capacity(0), numbers: vec![0; run.to - run.from] };
+            let mut part = Part {
+                pairs: PairMap::with_capacity(0),
+                numbers: Block::filled(run.to - run.from, 0),
+            };
             run.each(control, |left, right, count, is_pair, at| {
                 if is_pair && wanted(left, right) {
                     let number = part.pairs.number(left, right);
@@ -177,7 +179,7 @@ impl Buckets {
             _ => (bin as u64 % 8 + 8) << (bin / 8 - 3),
         };
         let mut bins = [0_usize; 64 * 8];
-        for &sum in &self.0 {
+        for &sum in self.0.iter() {
             bins[bin_of(sum)] += 1;
         }
         let (mut reached, mut least) = (0, 0);

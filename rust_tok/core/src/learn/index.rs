@@ -153,17 +153,19 @@ impl<P: Place> Index<P> {
         if let Some(most) = most {
             self.lower(buckets.threshold(most));
         }
-        loop {
+        let (mut census, starts) = loop {
             let least = self.least;
             let reaches = |left, right| buckets.reaches(left, right, least);
-            let mut census = runs.census(reaches, control)?;
+            let census = runs.census(reaches, control)?;
             let starts = self.know(census.found(), symbols);
             if self.pairs.iter().len() > 0 || least == self.min_count {
-                return census.fill(starts.into_iter(), &mut self.arena, control);
+                break (census, starts);
             }
             // rare pairs had filled a bucket together, or refused ones
             self.lower(least);
-        }
+        };
+        drop(buckets);
+        census.fill(starts.into_iter(), &mut self.arena, control)
     }
 
     /// Lower the threshold to `least`, but by half of it at the least.
