@@ -14,8 +14,8 @@ use crate::tokenizer::splitter;
 
 /// Texts are counted in batches of about this size for each thread, but at least of that size together:
 /// two batches are in memory at a time.
-const BATCH_BYTES_PER_THREAD: usize = 2 << 20;
-const LEAST_BATCH_BYTES: usize = 4 << 20;
+const BATCH_BYTES_PER_THREAD: usize = 1 << 20;
+const LEAST_BATCH_BYTES: usize = 2 << 20;
 
 /// A batch also ends after this many texts, so that short ones do not pile up.
 const BATCH_TEXTS: usize = 1 << 16;

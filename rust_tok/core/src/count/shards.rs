@@ -118,6 +118,14 @@ impl Shards {
     }
 }
 
+/// What a thread keeps to itself takes about so many bytes where there are few shards.
+pub(super) const TALLY_BYTES: u64 = tally_bytes(LEAST_SHARDS) as u64;
+
+/// A long word and its bytes take twice a slot, and lists double.
+const fn tally_bytes(num_shards: usize) -> usize {
+    Recent::HEAP_BYTES + num_shards * HANDFUL * size_of::<Slot>() * 3
+}
+
 /// Words on their way to a shard.
 #[derive(Debug, Default)]
 struct Handful {
@@ -227,8 +235,7 @@ impl Tally {
 
     /// How much memory in bytes one takes, about, and how many words it holds at most.
     pub(super) fn heap_bytes(&self) -> usize {
-        // a long word and its bytes take twice a slot, and lists double
-        Recent::HEAP_BYTES + self.leaving.len() * HANDFUL * size_of::<Slot>() * 3
+        tally_bytes(self.leaving.len())
     }
 
     pub(super) fn most_words(&self) -> usize {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::control::Control;
 use crate::count::file::{Encoder, Pieces, Summary};
 use crate::count::harvest::{HARVEST_BYTES, SORT_BYTES, SortedCounts};
+use crate::count::shards::TALLY_BYTES;
 use crate::count::sorted::Sorted;
 use crate::count::{Counter, WordCounts};
 use crate::error::{Error, Result};
@@ -95,7 +96,8 @@ pub struct Counted {
 }
 
 impl Counting {
-    /// Counting with nothing counted; without `spill` memory is not limited.
+    /// Counting with nothing counted; without `spill` memory is not limited. Of `threads` there are as
+    /// many as have room in a quarter of the limit.
     ///
     /// # Errors
     /// [`Error::Argument`] for a limit under [`LEAST_MEMORY`].
@@ -108,6 +110,8 @@ impl Counting {
                  found {limit}"
             )));
         }
+        let limit = spill.as_ref().map_or(u64::MAX, |spill| spill.limit);
+        let threads = threads.min((limit / 4 / TALLY_BYTES) as usize).max(1);
         let counter = Counter::new(splitter.clone(), threads);
         Ok(Self { splitter, threads, counter, spill, runs: Vec::new(), spilled_bytes: 0 })
     }
