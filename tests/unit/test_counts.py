@@ -346,7 +346,7 @@ print(learned.fingerprint, report["spilled_bytes"], report["peak_memory_bytes"])
 def test_a_file_larger_than_the_memory_limit(tmp_path: Path) -> None:
     """Counting spills; the rare words that learning has no room for are left out on demand."""
     path = tmp_path / "text.txt"
-    fresh, plain = fresh_words(6 << 20), TEXT.encode() * 500
+    fresh, plain = fresh_words(16 << 20), TEXT.encode() * 500
     with path.open("wb") as file:
         for _ in range(2000):
             file.write(plain)

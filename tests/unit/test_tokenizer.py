@@ -369,8 +369,9 @@ def test_progress_is_reported() -> None:
     seen: list[tuple[str, int, int]] = []
     draw = random.Random(2)
     text = " ".join("".join(draw.choices("abcdefgh", k=9)) for _ in range(150_000))
-    Tokenizer.learn([text], vocab_size=9000, progress=lambda *report: seen.append(report))
+    texts = [text] * 20
+    Tokenizer.learn(texts, vocab_size=9000, progress=lambda *report: seen.append(report))
     assert {stage for stage, _, _ in seen} <= {"count", "merge"}
     assert all(done <= total or total == 0 for _, done, total in seen)
     with pytest.raises(ZeroDivisionError):
-        Tokenizer.learn([text], vocab_size=9000, progress=lambda *_: 1 // 0)
+        Tokenizer.learn(texts, vocab_size=9000, progress=lambda *_: 1 // 0)

@@ -153,7 +153,7 @@ fn words_with_zeros_and_of_every_length_are_sorted() {
     let mut counting = Counting::new(none.clone(), 2, Some(spill)).unwrap();
     let mut expected = BTreeMap::new();
     let mut state = 1_u64;
-    let words: Vec<Vec<u8>> = (0..400_000)
+    let words: Vec<Vec<u8>> = (0..1_200_000)
         .map(|number| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(number);
             let len = 1 + (state >> 59) as usize % 20;
