@@ -18,6 +18,13 @@ pub(crate) fn prefetch<T>(value: &T) {
     let _ = value;
 }
 
+/// `len` default values, on large pages.
+pub(crate) fn on_large_pages<T: Clone + Default>(len: usize) -> Vec<T> {
+    let mut values = room_on_large_pages(len);
+    values.resize(len, T::default());
+    values
+}
+
 /// Room for `len` values, on large pages where the system has them to give: looked up at random, a
 /// table on small ones misses the processor's page tables too.
 pub(crate) fn room_on_large_pages<T>(len: usize) -> Vec<T> {

@@ -1,4 +1,8 @@
-//! Short words as two numbers.
+//! Short words as two numbers, and hashes of words.
+
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::FixedState;
 
 /// The longest word that is a key by itself.
 pub(crate) const SHORT: usize = 15;
@@ -65,5 +69,31 @@ impl Key {
     /// Bytes from the first to the last, then the length: ascends as the words do.
     pub(super) fn rank(self) -> u128 {
         u128::from_be_bytes(self.bytes())
+    }
+}
+
+/// Makes places in a table of keys; two numbers that nobody outside knows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seed([u64; 2]);
+
+impl Seed {
+    /// One that differs from run to run, so that no text can be written to fill one place. Results
+    /// do not depend on it.
+    pub(crate) fn random() -> Self {
+        let random = std::hash::RandomState::new();
+        Self([0, 1].map(|number: u64| random.hash_one(number)))
+    }
+
+    #[inline]
+    pub(crate) fn hash(self, key: Key) -> u64 {
+        let product = u128::from(key.low ^ self.0[0]) * u128::from(key.high ^ self.0[1]);
+        product as u64 ^ (product >> 64) as u64
+    }
+
+    #[inline]
+    pub(super) fn hash_long(self, word: &[u8]) -> u64 {
+        let mut hasher = FixedState::with_seed(self.0[0]).build_hasher();
+        hasher.write(word);
+        hasher.finish()
     }
 }

@@ -6,10 +6,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::key::{Key, SHORT};
+use super::key::{Key, SHORT, Seed};
 use super::long::{LongList, LongWords};
 use super::recent::Recent;
-use super::short::{Seed, ShortWords, Slot};
+use super::short::{ShortWords, Slot};
 use crate::error::Result;
 
 /// So many words are looked up at once, here and in a shard.

@@ -1,6 +1,6 @@
 //! Counts of words of up to 15 bytes, as the keys of a flat table.
 
-use super::key::Key;
+use super::key::{Key, Seed};
 use super::overflow;
 use crate::error::Result;
 use crate::memory::{Block, prefetch};
@@ -10,34 +10,6 @@ const FIRST_SLOTS: usize = 256;
 
 /// Up to this many slots a table that is full doubles, later it grows by half.
 const MOST_DOUBLED: usize = 1024;
-
-/// Makes places in a table of keys; two numbers that nobody outside knows.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Seed([u64; 2]);
-
-impl Seed {
-    /// One that differs from run to run, so that no text can be written to fill one place. Results
-    /// do not depend on it.
-    pub(super) fn random() -> Self {
-        use std::hash::BuildHasher;
-        let random = std::hash::RandomState::new();
-        Self([0, 1].map(|number: u64| random.hash_one(number)))
-    }
-
-    #[inline]
-    pub(super) fn hash(self, key: Key) -> u64 {
-        let product = u128::from(key.low ^ self.0[0]) * u128::from(key.high ^ self.0[1]);
-        product as u64 ^ (product >> 64) as u64
-    }
-
-    #[inline]
-    pub(super) fn hash_long(self, word: &[u8]) -> u64 {
-        use std::hash::{BuildHasher, Hasher};
-        let mut hasher = foldhash::fast::FixedState::with_seed(self.0[0]).build_hasher();
-        hasher.write(word);
-        hasher.finish()
-    }
-}
 
 /// A short word, how often it occurs, and where it was first seen; free where the key's length is 0.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,9 +1,8 @@
 //! What short pieces encode to: a table of the vocabulary that all threads read, and a small one of
 //! what a thread merged lately.
 
-use crate::count::key::Key;
 pub(super) use crate::count::key::SHORT;
-use crate::count::table::Seed;
+use crate::count::key::{Key, Seed};
 use crate::memory::{on_large_pages, prefetch};
 
 /// Slots of a thread's own table, as powers of two: it begins small, where it stays near, and grows to
