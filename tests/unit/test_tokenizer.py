@@ -204,8 +204,14 @@ def test_bad_files_are_refused_with_the_place(tokenizer: Tokenizer, tmp_path: Pa
     refused("[" * 100_000, "recursion|line")
     with pytest.raises(FileError, match="nowhere"):
         Tokenizer.load(tmp_path / "nowhere.json")
+    (tmp_path / "model.bin").write_bytes(b"")
     with pytest.raises(FormatError, match="expected tokenizer.json"):
         Tokenizer.load(tmp_path / "model.bin")
+    with pytest.raises(FileError, match="no such file; expected tokenizer.json"):
+        Tokenizer.load(tmp_path / "nothing")
+    (tmp_path / "broken.json").write_text(good.replace("(?i:[sdmt]", "(?=[sdmt]"))
+    with pytest.raises(PatternError, match=r"broken\.json: its split cannot be used"):
+        Tokenizer.load(tmp_path / "broken.json")
 
 
 def test_bad_tiktoken_files(tmp_path: Path) -> None:
@@ -265,6 +271,19 @@ def test_a_file_that_was_edited_is_refused(tokenizer: Tokenizer, tmp_path: Path,
     lines = marked.read_text("utf-8").splitlines(keepends=True)
     marked.write_text("".join(line for line in lines if other not in line), encoding="utf-8")
     assert Tokenizer.load(path) == tokenizer
+
+
+def test_a_changed_list_of_ranks_is_refused_where_the_split_is_said_again(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.tiktoken"
+    tokenizer.save(path)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:-1]))
+    for said in ({}, {"split": tokenizer.split}, {"specials": tokenizer.specials}):
+        with pytest.raises(FormatError, match="side file says fingerprint"):
+            Tokenizer.load(path, **said)
+    assert Tokenizer.load(path, split="gpt2") != tokenizer
 
 
 def test_bad_arguments_say_what_to_do(tokenizer: Tokenizer) -> None:

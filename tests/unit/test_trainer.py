@@ -392,3 +392,17 @@ def test_a_model_learns_to_repeat_one_batch(tmp_path: Path) -> None:
     with torch.no_grad():
         loss = trainer.phases[0].loss(trainer.model.eval(), batch)
     assert loss.total.item() / loss.weight < 0.5, "four windows of 8 ids can be learnt by heart"
+
+
+def test_a_damaged_checkpoint_names_the_others(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path / "run", steps=4, save_every=2)
+    trainer.fit()
+    store = CheckpointStore(tmp_path / "run" / "checkpoints")
+    path = store.path(4) / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(
+        FormatError, match=r"damaged.*write step_2 into .*latest \(steps there: 2\)"
+    ):
+        make_trainer(tmp_path / "run", steps=6).fit(resume=True)
+    (tmp_path / "run" / "checkpoints" / "latest").write_text("step_2\n")
+    assert make_trainer(tmp_path / "run", steps=4).fit(resume=True).ended_by == "steps"

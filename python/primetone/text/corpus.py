@@ -163,8 +163,8 @@ class Corpus:
         cut = self._character_boundary(int(self.num_bytes * (1.0 - fraction)))
         if cut == 0 or cut == self.num_bytes:
             raise TextError(
-                f"the text ({self}) is too short to keep {fraction:.3g} of it for validation: "
-                f"found {self.num_bytes:,} bytes in all; give more text or another "
+                f"the text ({self._description}) is too short to keep {fraction:.3g} of it for "
+                f"validation: found {self.num_bytes:,} bytes in all; give more text or another "
                 "validation_fraction"
             )
 

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
 
 from primetone import _rust_tok
-from primetone.errors import ConfigError, FormatError, VocabularyError
+from primetone.errors import (
+    ConfigError,
+    FileError,
+    FormatError,
+    PatternError,
+    VocabularyError,
+)
 from primetone.files import explained, json_bytes, read_json, write_atomically
 
 TokenizerFormat = Literal["json", "tiktoken", "gpt2", "tekken", "merges"]
@@ -58,6 +64,10 @@ def read_core(
     """The tokenizer of a file, or of the ``tokenizer.json`` in a folder; see ``Tokenizer.load``."""
     if path.is_dir():
         path = path / "tokenizer.json"
+    if not path.exists():
+        raise FileError(
+            f"{path}: no such file; expected {_NAMES}, or a folder with a tokenizer.json"
+        )
     given = {"split": split, "pattern": pattern, "specials": specials}
     of_words = {"lowercase": lowercase, "unknown": unknown}
     chosen = _checked(format) or format_of(path)
@@ -171,6 +181,8 @@ def _naming(path: Path) -> Iterator[None]:
         yield
     except (FormatError, VocabularyError) as error:
         raise type(error)(f"{path}: {error}") from None
+    except PatternError as error:
+        raise PatternError(f"{path}: its split cannot be used: {error}") from None
 
 
 def _meta_path(path: Path) -> Path:
@@ -205,7 +217,7 @@ def _sealed(core: _rust_tok.Tokenizer, seal: str | None) -> _rust_tok.Tokenizer:
 def _what_is_said(path: Path, given: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
     """Split, pattern and specials: as given, else as the side file says, else unknown.
 
-    Also the fingerprint that these should give, if the side file says everything.
+    Also the fingerprint that they should give, if the side file says the same of all of them.
     """
     said, seal = dict(given), None
     if _meta_path(path).exists():
@@ -215,10 +227,8 @@ def _what_is_said(path: Path, given: Mapping[str, Any]) -> tuple[dict[str, Any],
             _warn_of_unicode(_meta_path(path), stored.get("unicode_version"))
         if said["specials"] is None:
             said["specials"] = stored["specials"]
-        if (
-            all(value is None for value in given.values())
-            and stored.get("unicode_version") == _rust_tok.UNICODE_VERSION
-        ):
+        is_same = all(said[name] == stored[name] for name in said)
+        if is_same and stored.get("unicode_version") == _rust_tok.UNICODE_VERSION:
             seal = stored.get("fingerprint")
     said["specials"] = list((said["specials"] or {}).items())
     return said, seal

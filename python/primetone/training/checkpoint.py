@@ -7,7 +7,8 @@ folder is durable; older folders go after that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -99,26 +100,42 @@ class CheckpointStore:
         Errors: RunError if there is none of that step, FormatError if it is damaged.
         """
         folder = self._existing(step)
-        verify_manifest(folder)
-        state = read_json(folder / STATE)
-        if not isinstance(state, dict) or state.get("step") != step:
-            raise FormatError(
-                f"{folder / STATE}: expected the state of step {step}, found another: "
-                "restore the folder from a copy"
+        with self._naming_others(step):
+            verify_manifest(folder)
+            state = read_json(folder / STATE)
+            if not isinstance(state, dict) or state.get("step") != step:
+                raise FormatError(
+                    f"{folder / STATE}: expected the state of step {step}, found another: "
+                    "restore the folder from a copy"
+                )
+            has_optimizer = (folder / OPTIMIZER).exists()
+            return Checkpoint(
+                step=step,
+                model=_read_tensors(folder / MODEL),
+                optimizer=_read_tensors(folder / OPTIMIZER) if has_optimizer else {},
+                state=state,
             )
-        has_optimizer = (folder / OPTIMIZER).exists()
-        return Checkpoint(
-            step=step,
-            model=_read_tensors(folder / MODEL),
-            optimizer=_read_tensors(folder / OPTIMIZER) if has_optimizer else {},
-            state=state,
-        )
 
     def load_model(self, step: int) -> dict[str, Tensor]:
         """The model's tensors alone, checked in the same way."""
         folder = self._existing(step)
-        verify_manifest(folder, skip=(OPTIMIZER,))
-        return _read_tensors(folder / MODEL)
+        with self._naming_others(step):
+            verify_manifest(folder, skip=(OPTIMIZER,))
+            return _read_tensors(folder / MODEL)
+
+    @contextmanager
+    def _naming_others(self, step: int) -> Iterator[None]:
+        """Tell of a damaged checkpoint which others could be used instead."""
+        try:
+            yield
+        except FormatError as error:
+            others = [other for other in self.steps() if other != step]
+            if not others:
+                raise
+            raise FormatError(
+                f"{error}. Or go on from another checkpoint: write step_{others[-1]} into "
+                f"{self.folder / 'latest'} (steps there: {', '.join(map(str, others))})"
+            ) from error
 
     def _existing(self, step: int) -> Path:
         folder = self.path(step)
