@@ -9,10 +9,10 @@ import json
 import os
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 from primetone.errors import ConfigError, FileError, FormatError, TextError
 from primetone.files import explained
@@ -27,6 +27,8 @@ __all__ = [
     "read_parts",
     "read_sources",
 ]
+
+_T = TypeVar("_T")
 
 _CHUNK_BYTES = 1 << 20
 _BOM = codecs.BOM_UTF8
@@ -92,14 +94,7 @@ def read_documents(
 
 def read_sources(sources: Sequence[Source], options: ReaderOptions) -> Iterator[Document]:
     """The non-empty documents of ``sources`` in order; TextError when there is none."""
-    is_empty = True
-    for source in sources:
-        source.check_unchanged()
-        for document in _documents(source, options):
-            is_empty = False
-            yield document
-    if is_empty:
-        raise _nothing_in(sources)
+    return _each(sources, lambda source: _documents(source, options))
 
 
 class Part(NamedTuple):
@@ -116,12 +111,17 @@ def read_parts(sources: Sequence[Source], options: ReaderOptions) -> Iterator[by
 
     Only files that are one document each come in parts. Errors are those of `read_sources`.
     """
+    return _each(sources, lambda source: _parts(source, options))
+
+
+def _each(sources: Sequence[Source], read: Callable[[Source], Iterator[_T]]) -> Iterator[_T]:
+    """What ``read`` gives of each source, which must not have changed; TextError for nothing."""
     is_empty = True
     for source in sources:
         source.check_unchanged()
-        for part in _parts(source, options):
+        for item in read(source):
             is_empty = False
-            yield part
+            yield item
     if is_empty:
         raise _nothing_in(sources)
 

@@ -156,7 +156,12 @@ impl Bpe {
             return Ok(());
         }
         let begin = ids.len();
-        self.encode_piece(vocab, piece, ids, scratch, control)?;
+        if piece.len() > SHORT {
+            self.encode_piece(vocab, piece, ids, scratch, control)?;
+        } else {
+            // had it been a token that is taken whole, the table of short ones would have had it
+            self.merge(piece, ids, scratch, control)?;
+        }
         let is_long = piece.len() > SHORT || ids.len() - begin > FewIds::MOST;
         if let Some(hash) = hash.filter(|_| is_long) {
             scratch.long.insert(piece, hash, &ids[begin..]);
