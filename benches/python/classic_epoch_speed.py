@@ -5,9 +5,10 @@
 The loop: windows of 11 characters in a shuffled DataLoader of batches of 32, sines computed anew in
 every step and rolled position by position, attention modules as they come, plain Adam, the loss
 read after every step. Ours: the trainer with the recipe signal-classic. Both have the same weights
-first, and must give the same logits, or nothing is timed. Time is the processor's, all threads
-together, so that other programs disturb less; the epoch is what 457 batches take. Two more rows
-are bounds: the matrix products of a step alone, in either precision, with the fused optimiser.
+first, and must give the same logits, or nothing is timed. Every contestant has a process of its
+own, for settings of the allocator are a process's; they take turns. Time is the processor's, all
+threads together, so that other programs disturb less; the epoch is what 457 batches take. Two more
+rows are bounds: the matrix products of a step alone, in either precision, with the fused optimiser.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+import multiprocessing
 import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as primetone's own command line sets it
@@ -35,9 +38,10 @@ from primetone.text.tokenizer import Tokenizer
 from primetone.training.checkpoint import CheckpointStore
 from primetone.training.loader import Loader
 from primetone.training.metrics import MetricsLog
-from primetone.training.runtime import start_runtime
+from primetone.training.runtime import Precision, start_runtime
 from primetone.training.trainer import Trainer
 
+TEXT = SHARED / "data" / "seed000_presentation.txt"
 WINDOW, SAMPLES, BATCH, TOKENS, CODEWORDS, WIDTH = 11, 512, 32, 8, 256, 64
 
 
@@ -112,7 +116,68 @@ class Stream:
         return len(self.ids)
 
 
-def bound(precision: torch.dtype, parameters: int) -> Callable[[int], None]:
+def original_loop() -> Callable[[int], None]:
+    """The original's training, by steps."""
+    torch.manual_seed(0)
+    tokenizer, ids = read_text()
+    windows = np.lib.stride_tricks.sliding_window_view(ids.astype(np.int64), WINDOW + 1)
+    data = torch.from_numpy(windows.copy())
+    pairs = torch.utils.data.TensorDataset(data[:, :WINDOW], data[:, WINDOW])
+    loader = torch.utils.data.DataLoader(pairs, batch_size=BATCH, shuffle=True)
+    model = Original(tokenizer.vocab_size).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+
+    def steps(count: int) -> None:
+        done = 0
+        while True:
+            for inputs, targets in loader:
+                optimizer.zero_grad()
+                loss = nn.functional.cross_entropy(model(inputs), targets)
+                loss.backward()
+                optimizer.step()
+                loss.item()
+                done += 1
+                if done == count:
+                    return
+
+    return steps
+
+
+def our_loop(precision: Precision, threads: int, folder: str) -> Callable[[int], None]:
+    """The trainer with the recipe, by steps."""
+    tokenizer, ids = read_text()
+    recipe, signal = load_recipe("signal-classic"), family("signal")
+    runtime = start_runtime(device="cpu", precision=precision, threads=threads)
+    torch.manual_seed(0)
+    model = signal.build(recipe.model, vocab_size=tokenizer.vocab_size)
+    trainer = Trainer(
+        model=model,
+        phases=signal.phases(model, recipe.model),
+        loader=Loader(
+            Stream(ids),
+            window=signal.window(recipe.model),
+            batch_size=BATCH,
+            seed=0,
+            place=runtime.place,
+        ),
+        runtime=runtime,
+        train=dataclasses.replace(recipe.train, epochs=None, steps=1, save_every=0, eval_every=0),
+        optimizer=recipe.optimizer,
+        schedule=recipe.schedule,
+        metrics=MetricsLog(Path(folder) / f"{precision}.jsonl"),
+        checkpoints=CheckpointStore(Path(folder) / precision, keep=1),
+    )
+    # A short run must not pay for a checkpoint that an epoch writes once.
+    trainer.save = lambda: None
+
+    def steps(count: int) -> None:
+        trainer.train = dataclasses.replace(trainer.train, steps=trainer.step + count)
+        trainer.fit()
+
+    return steps
+
+
+def bound(precision: torch.dtype) -> Callable[[int], None]:
     """A call that does what no step can do without: its large products, and one fused update."""
     rows, wide, inner = BATCH * TOKENS, TOKENS * CODEWORDS, TOKENS * WIDTH
     maps = [
@@ -127,8 +192,10 @@ def bound(precision: torch.dtype, parameters: int) -> Callable[[int], None]:
         (torch.randn(m, k, dtype=precision), torch.randn(n, k, dtype=precision), times)
         for m, k, n, times in maps
     ]
-    weights = nn.Parameter(torch.randn(parameters))
-    weights.grad = torch.randn(parameters)
+    tokenizer, _ = read_text()
+    size = sum(parameter.numel() for parameter in Original(tokenizer.vocab_size).parameters())
+    weights = nn.Parameter(torch.randn(size))
+    weights.grad = torch.randn(size)
     update = torch.optim.Adam([weights], fused=True)
 
     def steps(count: int) -> None:
@@ -143,106 +210,97 @@ def bound(precision: torch.dtype, parameters: int) -> Callable[[int], None]:
     return steps
 
 
+def contestant(name: str, threads: int, folder: str) -> Callable[[int], None]:
+    """The call of that name that takes so many steps."""
+    torch.set_num_threads(threads)
+    match name:
+        case "the original's loop":
+            return original_loop()
+        case "primetone, float32":
+            return our_loop("float32", threads, folder)
+        case "primetone, as it comes":
+            return our_loop("auto", threads, folder)
+        case "bound: products, update, float32":
+            return bound(torch.float32)
+        case "bound: products, update, bfloat16":
+            return bound(torch.bfloat16)
+    raise ValueError(name)
+
+
+NAMES = (
+    "the original's loop",
+    "primetone, float32",
+    "primetone, as it comes",
+    "bound: products, update, float32",
+    "bound: products, update, bfloat16",
+)
+
+
+def serve(name: str, threads: int, folder: str, orders: Connection) -> None:
+    """Take so many steps as each order says, and answer the processor's seconds."""
+    steps = contestant(name, threads, folder)
+    while (count := orders.recv()) is not None:
+        started = time.process_time()
+        steps(count)
+        orders.send(time.process_time() - started)
+
+
+def read_text() -> tuple[Tokenizer, np.ndarray]:
+    """The original's text as characters."""
+    text = TEXT.read_text(encoding="utf-8").strip()
+    tokenizer = Tokenizer.characters([text], specials=())
+    return tokenizer, np.asarray(tokenizer.encode(text))
+
+
+def require_equal_logits() -> None:
+    """The same weights in both models must give the same logits."""
+    tokenizer, ids = read_text()
+    torch.manual_seed(0)
+    recipe = load_recipe("signal-classic")
+    ours = family("signal").build(recipe.model, vocab_size=tokenizer.vocab_size)
+    original = Original(tokenizer.vocab_size)
+    same_weights(original, ours)
+    some = torch.from_numpy(ids[: WINDOW * 64].astype(np.int64)).view(64, WINDOW)
+    with torch.no_grad():
+        mine = ours.eval()(some, positions="last")[:, 0]
+        distance = (original.eval()(some) - mine).abs().max().item()
+    assert distance < 1e-4, f"the logits differ by {distance}"
+    print(f"same weights, largest difference of logits {distance:.1e}")
+
+
 def main() -> None:
-    """Assert equal logits, then time both in turn."""
+    """Assert equal logits, then time all in turn."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--rounds", type=int, default=9)
     arguments.add_argument("--steps", type=int, default=40)
     arguments.add_argument("--threads", type=int, default=2)
     chosen = arguments.parse_args()
-    path = SHARED / "data" / "seed000_presentation.txt"
-    if not path.is_file():
-        print(f"skipped: {path} is not there")
+    if not TEXT.is_file():
+        print(f"skipped: {TEXT} is not there")
         return
-    torch.set_num_threads(chosen.threads)
     print_machine(["torch", "numpy"])
-    text = path.read_text(encoding="utf-8").strip()
-    tokenizer = Tokenizer.characters([text], specials=())
-    ids = tokenizer.encode(text)
-    recipe = load_recipe("signal-classic")
-    signal = family("signal")
-    per_epoch = -(-(len(ids) - WINDOW) // BATCH)
-
+    require_equal_logits()
+    per_epoch = -(-(len(read_text()[1]) - WINDOW) // BATCH)
+    spawn = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
-        contestants = {}
-        for precision in ("float32", "auto"):
-            runtime = start_runtime(device="cpu", precision=precision, threads=chosen.threads)
-            torch.manual_seed(0)
-            model = signal.build(recipe.model, vocab_size=tokenizer.vocab_size)
-            train = dataclasses.replace(
-                recipe.train, epochs=None, steps=1, save_every=0, eval_every=0
+        lines, workers = {}, []
+        for name in NAMES:
+            lines[name], end = spawn.Pipe()
+            workers.append(
+                spawn.Process(target=serve, args=(name, chosen.threads, folder, end), daemon=True)
             )
-            contestants[precision] = Trainer(
-                model=model,
-                phases=signal.phases(model, recipe.model),
-                loader=Loader(
-                    Stream(ids),
-                    window=signal.window(recipe.model),
-                    batch_size=BATCH,
-                    seed=0,
-                    place=runtime.place,
-                ),
-                runtime=runtime,
-                train=train,
-                optimizer=recipe.optimizer,
-                schedule=recipe.schedule,
-                metrics=MetricsLog(Path(folder) / f"{precision}.jsonl"),
-                checkpoints=CheckpointStore(Path(folder) / precision, keep=1),
-            )
-        original = Original(tokenizer.vocab_size)
-        same_weights(original, contestants["float32"].model)
-        some = torch.from_numpy(ids[: WINDOW * 64].astype(np.int64)).view(64, WINDOW)
-        with torch.no_grad():
-            mine = contestants["float32"].model.eval()(some, positions="last")[:, 0]
-            distance = (original.eval()(some) - mine).abs().max().item()
-        assert distance < 1e-4, f"the logits differ by {distance}"
-        print(f"same weights, largest difference of logits {distance:.1e}")
-
-        windows = np.lib.stride_tricks.sliding_window_view(ids.astype(np.int64), WINDOW + 1)
-        data = torch.from_numpy(windows.copy())
-        pairs = torch.utils.data.TensorDataset(data[:, :WINDOW], data[:, WINDOW])
-        loader = torch.utils.data.DataLoader(pairs, batch_size=BATCH, shuffle=True)
-        optimizer = torch.optim.Adam(original.parameters(), lr=1e-3)
-
-        def their_steps(steps: int) -> None:
-            original.train()
-            done = 0
-            while True:
-                for inputs, targets in loader:
-                    optimizer.zero_grad()
-                    loss = nn.functional.cross_entropy(original(inputs), targets)
-                    loss.backward()
-                    optimizer.step()
-                    loss.item()
-                    done += 1
-                    if done == steps:
-                        return
-
-        def our_steps(trainer: Trainer, steps: int) -> None:
-            trainer.train = dataclasses.replace(trainer.train, steps=trainer.step + steps)
-            trainer.fit()
-
-        # A short run must not pay for a checkpoint that an epoch writes once.
-        for trainer in contestants.values():
-            trainer.save = lambda: None
-
-        size = sum(parameter.numel() for parameter in original.parameters())
-        bounds = {kind: bound(kind, size) for kind in (torch.float32, torch.bfloat16)}
-        names: dict[str, Callable[[], None]] = {
-            "the original's loop": lambda: their_steps(chosen.steps),
-            "primetone, float32": lambda: our_steps(contestants["float32"], chosen.steps),
-            "primetone, as it comes": lambda: our_steps(contestants["auto"], chosen.steps),
-            "bound: products, update, float32": lambda: bounds[torch.float32](chosen.steps),
-            "bound: products, update, bfloat16": lambda: bounds[torch.bfloat16](chosen.steps),
-        }
-        seconds: dict[str, list[float]] = {name: [] for name in names}
+            workers[-1].start()
+        seconds: dict[str, list[float]] = {name: [] for name in NAMES}
         for number in range(chosen.rounds + 1):
-            for name in names if number % 2 else reversed(names):
-                started = time.process_time()
-                names[name]()
+            for name in NAMES if number % 2 else reversed(NAMES):
+                lines[name].send(chosen.steps)
+                taken = lines[name].recv()
                 if number:  # the first round warms up
-                    seconds[name].append(time.process_time() - started)
-    base = statistics.median(seconds["the original's loop"])
+                    seconds[name].append(taken)
+        for name, worker in zip(NAMES, workers, strict=True):
+            lines[name].send(None)
+            worker.join()
+    base = statistics.median(seconds[NAMES[0]])
     print(f"\n{chosen.threads} threads, {per_epoch} batches an epoch\n")
     print("| | processor seconds an epoch | spread | times as fast |\n|---|---|---|---|")
     for name, values in seconds.items():

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from primetone.nn import kernels
-from primetone.nn.attention import LayerCache, SelfAttention
+from primetone.nn.attention import LayerCache, SelfAttention, attend_among
 from primetone.nn.kernels import causal_attention, rms_normalise, squared_relu
 from primetone.nn.layers import FeedForward, LayerNorm, RMSNorm, StackedLinear
 from primetone.nn.positions import Rotary, sinusoidal_table, turn
@@ -53,6 +53,30 @@ def test_attention_sees_nothing_of_the_future() -> None:
     changed[:, 4:] = torch.randn(1, 2, 8)
     torch.testing.assert_close(attention(x)[:, :4], attention(changed)[:, :4])
     assert not torch.allclose(attention(x)[:, 4:], attention(changed)[:, 4:])
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_attention_among_tokens_is_that_of_the_module_whose_weights_it_uses(rows: int) -> None:
+    torch.manual_seed(0)
+    module = torch.nn.MultiheadAttention(16, 4, batch_first=True)
+    torch.nn.init.normal_(module.in_proj_bias)
+    x = torch.randn(rows, 8, 16, requires_grad=True)
+    theirs = module(x, x, x, need_weights=False)[0]
+    ours = attend_among(module, x)
+    torch.testing.assert_close(ours, theirs, rtol=0.0, atol=1e-6)
+    wanted = torch.randn_like(ours)
+    expected = torch.autograd.grad(theirs, (x, *module.parameters()), wanted)
+    found = torch.autograd.grad(ours, (x, *module.parameters()), wanted)
+    for mine, its in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, its, rtol=1e-4, atol=1e-5)
+
+
+def test_attention_among_tokens_drops_weights_only_in_training() -> None:
+    module = torch.nn.MultiheadAttention(16, 4, batch_first=True, dropout=0.5)
+    x = torch.randn(2, 8, 16)
+    assert not torch.equal(attend_among(module, x), attend_among(module, x))
+    module.eval()
+    assert torch.equal(attend_among(module, x), attend_among(module, x))
 
 
 def test_cache_refuses_to_overflow() -> None:

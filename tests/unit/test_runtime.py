@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -58,3 +62,25 @@ def test_a_pass_in_bfloat16_keeps_float32_weights_and_gradients() -> None:
     torch.testing.assert_close(logits_BTV.float(), exact_BTV, rtol=0.05, atol=0.02)
     logits_BTV.sum().backward()
     assert {p.grad.dtype for p in model.parameters() if p.grad is not None} == {torch.float32}
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="speaks to glibc's allocator")
+def test_a_training_process_keeps_the_blocks_that_it_frees() -> None:
+    program = """
+import resource, torch
+from primetone.training.runtime import start_runtime
+def faults():
+    torch.empty(1_000_000).fill_(1.0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.empty(1_000_000).fill_(1.0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+before = faults()
+start_runtime(device="cpu")
+print(before, faults())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120
+    )
+    before, after = map(int, done.stdout.split())
+    assert after < 20 < before

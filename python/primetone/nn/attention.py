@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from primetone.nn.kernels import causal_attention, rms_normalise
+from primetone.nn.kernels import attention_among_few, causal_attention, rms_normalise
 from primetone.nn.layers import NORM_EPSILON, StackedLinear
 from primetone.nn.positions import turn
 
@@ -98,3 +98,19 @@ class SelfAttention(nn.Module):
                 return F.scaled_dot_product_attention(query_BHTK, key_BHTK, value_BHTK)
         dropout = self.dropout if self.training else 0.0
         return causal_attention(query_BHTK, key_BHTK, value_BHTK, dropout=dropout)
+
+
+def attend_among(attention: nn.MultiheadAttention, x_BTD: Tensor) -> Tensor:
+    """`attention(x, x, x)[0]` of a module made with `batch_first`, for rows of some ten tokens.
+
+    The module keeps its parameters, their names and first values. Within 1e-6 of its own forward
+    pass in float32 where nothing is dropped.
+    """
+    B, T, D = x_BTD.shape
+    stack = F.linear(x_BTD, attention.in_proj_weight, attention.in_proj_bias)
+    stack_N = stack.view(B, T, 3, attention.num_heads, attention.head_dim).permute(2, 0, 3, 1, 4)
+    mixed_BHTK = attention_among_few(
+        *stack_N.unbind(), dropout=attention.dropout if attention.training else 0.0
+    )
+    mixed: Tensor = attention.out_proj(mixed_BHTK.transpose(1, 2).reshape(B, T, D))
+    return mixed

@@ -16,6 +16,7 @@ from primetone.families.signal.config import HeadConfig, SignalConfig
 from primetone.families.signal.encoder import Encoded, EncodedContexts
 from primetone.families.signal.inputs import Signals
 from primetone.families.signal.readers import reader_roles
+from primetone.nn.attention import attend_among
 from primetone.nn.kernels import dropout, relu_dropout
 
 
@@ -37,7 +38,7 @@ class TrunkLayer(nn.Module):
         self.share = dropout
 
     def forward(self, x_CMD: Tensor) -> Tensor:
-        mixed, _ = self.attention(x_CMD, x_CMD, x_CMD, need_weights=False)
+        mixed = attend_among(self.attention, x_CMD)
         x_CMD = self.attention_norm(x_CMD + dropout(mixed, self.share, training=self.training))
         hidden = relu_dropout(self.inward(x_CMD), self.share, training=self.training)
         out = dropout(self.outward(hidden), self.share, training=self.training)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from primetone.families.signal.config import EncoderConfig
 from primetone.families.signal.inputs import GatheredProjection, Signals
 from primetone.nn import kernels
+from primetone.nn.attention import attend_among
 
 DEAD_SHARE = 0.01
 """A codeword used less than this share of an even use counts as dead."""
@@ -43,7 +44,7 @@ class Refinement(nn.Module):
         self.share = dropout
 
     def forward(self, tokens_CMD: Tensor) -> Tensor:
-        mixed, _ = self.attention(tokens_CMD, tokens_CMD, tokens_CMD, need_weights=False)
+        mixed = attend_among(self.attention, tokens_CMD)
         mixed = kernels.dropout(mixed, self.share, training=self.training)
         refined: Tensor = self.norm(tokens_CMD + mixed)
         return refined
