@@ -6,7 +6,7 @@ from _typeshed import Incomplete, SupportsGetItem
 from os import PathLike
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
-__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "SignalBank", "Tokenizer", "blake3_hex", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
+__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "SignalBank", "Tokenizer", "blake3_hex", "ppm_added_bytes", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
 
 UNICODE_VERSION: Final[str]
 """
@@ -278,6 +278,11 @@ class Tokenizer:
 def blake3_hex(data: bytes) -> str:
     """
     The BLAKE3 hash of some bytes, as 64 hexadecimal digits.
+    """
+
+def ppm_added_bytes(known: str | bytes | bytearray, text: str | bytes | bytearray, *, order: SupportsIndex, memory_bytes: SupportsIndex) -> int:
+    """
+    The bytes by which `text` makes the compressed form of `known` longer, under PPM.
     """
 
 def read_character_merges(vocab_txt: bytes, merges_txt: bytes, *, lowercase: bool, unknown: str | None) -> Tokenizer:

@@ -191,6 +191,7 @@ def _ranking(evaluation: Evaluation) -> Sequence[tuple[str, float]]:
     contenders = {"this model": evaluation.bits_per_byte}
     for name, label in (
         ("ngram_best", f"the best n-gram model of bytes (orders 1 to {orders})"),
+        ("ppm", "PPMd, with the training text before it"),
         ("xz", "xz -9e, with the training text before it"),
     ):
         if name in evaluation.baselines:

@@ -1,4 +1,4 @@
-"""`primetone evaluate`: a run in bits per byte, beside an n-gram model and xz."""
+"""`primetone evaluate`: a run in bits per byte, beside n-gram models, PPMd and xz."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def evaluate(
     """Score a run on its validation text, or on a text of yours, beside plain baselines.
 
     Bits per byte compare models with different tokenizers; fewer are better. The n-gram models and
-    xz see the same training text and are scored on the same validation text.
+    the compressors see the same training text and are scored on the same validation text.
 
     For example:
 

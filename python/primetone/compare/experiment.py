@@ -186,7 +186,7 @@ def _corrupted(
 
 
 def _floors(cell: Cell, out: Path) -> dict[str, float]:
-    """Bits per character of models that count, and of a compressor, on the same split; once."""
+    """Bits per character of models that count, and of compressors, on the same split; once."""
     path = out / FLOORS
     if not path.exists():
         from primetone.evaluation.baselines import kneser_ney_bits_per_byte, measure_baselines
@@ -202,6 +202,7 @@ def _floors(cell: Cell, out: Path) -> dict[str, float]:
         per_byte = {
             "Kneser-Ney, 6 bytes": kneser_ney_bits_per_byte(known, text, order=6),
             "Witten-Bell, best order": plain["ngram_best"],
+            "PPMd, 6 bytes": plain["ppm"],
             "xz": plain["xz"],
         }
         num_characters = int(run.judge.characters_V[ids].sum(dtype=np.int64))

@@ -124,7 +124,8 @@ def _label(name: str) -> str:
     kind, _, rest = name.partition("_")
     if kind == "ngram":
         return f"{rest}-gram of bytes"
-    return {"xz": "xz -9e after the training text"}.get(name, name)
+    compressors = {"ppm": "PPMd of 6 bytes", "xz": "xz -9e"}
+    return f"{compressors[name]} after the training text" if name in compressors else name
 
 
 def _aligned(rows: list[tuple[str, str]]) -> list[str]:

@@ -13,6 +13,7 @@ pub mod learn;
 #[expect(unsafe_code, reason = "advice about memory takes pointers")]
 mod memory;
 mod parallel;
+pub mod ppm;
 pub mod signal;
 pub mod split;
 pub mod tokenizer;

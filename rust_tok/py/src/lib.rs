@@ -8,6 +8,7 @@ mod errors;
 mod files;
 mod formats;
 mod learning;
+mod ppm;
 mod signal;
 mod text;
 mod tokenizer;
@@ -27,6 +28,8 @@ mod _rust_tok {
         read_tokenizer_json, write_gpt2, write_merges, write_tekken, write_tiktoken,
         write_tokenizer_json,
     };
+    #[pymodule_export]
+    use super::ppm::ppm_added_bytes;
     #[pymodule_export]
     use super::signal::SignalBank;
     #[pymodule_export]
