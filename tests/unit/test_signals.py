@@ -74,14 +74,21 @@ def test_exact_mode_is_as_near_the_original_as_its_floats_allow() -> None:
     )
 
 
-def test_the_exact_table_is_correctly_rounded() -> None:
+@pytest.mark.parametrize("sampling, period", [("inclusive", 2047), ("periodic", 2048)])
+def test_the_exact_table_is_correctly_rounded(sampling: str, period: int) -> None:
+    """All 524,288 samples of the largest usual bank; there are only `period` different sines."""
     mpmath = pytest.importorskip("mpmath")
-    bank = SignalBank(num_symbols=97, num_samples=64, on_collision="ignore")
-    with mpmath.workdps(40):
-        for prime, row in zip(primes(97), bank.atoms(), strict=True):
-            for k, sample in enumerate(row):
-                wanted = mpmath.sin(2 * mpmath.pi * prime * k / 63)
-                assert sample == np.float32(float(wanted)) or abs(float(wanted)) < 1e-30
+    bank = SignalBank(
+        num_symbols=256, num_samples=2048, sampling=sampling, norm="none", on_collision="ignore"
+    )
+    sines = np.empty(period, np.float32)
+    for step in range(period):
+        with mpmath.workdps(40):
+            exact = mpmath.sinpi(mpmath.mpf(2 * step) / period)
+        with mpmath.workprec(24):  # rounds once, as a 32-bit float does
+            sines[step] = float(+exact)
+    steps = np.array(primes(256))[:, None] * np.arange(2048) % period
+    assert np.array_equal(bank.atoms(), sines[steps])
 
 
 def test_golden_signal() -> None:
