@@ -116,8 +116,8 @@ class Stream:
         return len(self.ids)
 
 
-def original_loop() -> Callable[[int], None]:
-    """The original's training, by steps."""
+def original_loop(seen: Callable[[float], object] = lambda _: None) -> Callable[[int], None]:
+    """The original's training, by steps; the loss of each goes to `seen`."""
     torch.manual_seed(0)
     tokenizer, ids = read_text()
     windows = np.lib.stride_tricks.sliding_window_view(ids.astype(np.int64), WINDOW + 1)
@@ -135,7 +135,7 @@ def original_loop() -> Callable[[int], None]:
                 loss = nn.functional.cross_entropy(model(inputs), targets)
                 loss.backward()
                 optimizer.step()
-                loss.item()
+                seen(loss.item())
                 done += 1
                 if done == count:
                     return
@@ -252,14 +252,21 @@ def read_text() -> tuple[Tokenizer, np.ndarray]:
     return tokenizer, np.asarray(tokenizer.encode(text))
 
 
-def require_equal_logits() -> None:
-    """The same weights in both models must give the same logits."""
-    tokenizer, ids = read_text()
+def twins() -> tuple[Original, nn.Module]:
+    """The original's network and ours, with the same weights."""
+    tokenizer, _ = read_text()
     torch.manual_seed(0)
     recipe = load_recipe("signal-classic")
     ours = family("signal").build(recipe.model, vocab_size=tokenizer.vocab_size)
     original = Original(tokenizer.vocab_size)
     same_weights(original, ours)
+    return original, ours
+
+
+def require_equal_logits() -> None:
+    """The same weights in both models must give the same logits."""
+    _, ids = read_text()
+    original, ours = twins()
     some = torch.from_numpy(ids[: WINDOW * 64].astype(np.int64)).view(64, WINDOW)
     with torch.no_grad():
         mine = ours.eval()(some, positions="last")[:, 0]

@@ -74,7 +74,7 @@ def test_exact_mode_is_as_near_the_original_as_its_floats_allow() -> None:
     )
 
 
-@pytest.mark.parametrize("sampling, period", [("inclusive", 2047), ("periodic", 2048)])
+@pytest.mark.parametrize(("sampling", "period"), [("inclusive", 2047), ("periodic", 2048)])
 def test_the_exact_table_is_correctly_rounded(sampling: str, period: int) -> None:
     """All 524,288 samples of the largest usual bank; there are only `period` different sines."""
     mpmath = pytest.importorskip("mpmath")
