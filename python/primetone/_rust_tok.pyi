@@ -6,7 +6,7 @@ from _typeshed import Incomplete, SupportsGetItem
 from os import PathLike
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
-__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "SignalBank", "Tokenizer", "blake3_hex", "ppm_added_bytes", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
+__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "SignalBank", "Tokenizer", "blake3_hex", "bleu", "copies", "distinct", "divergence", "ppm_added_bytes", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "self_bleu", "words", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
 
 UNICODE_VERSION: Final[str]
 """
@@ -280,6 +280,26 @@ def blake3_hex(data: bytes) -> str:
     The BLAKE3 hash of some bytes, as 64 hexadecimal digits.
     """
 
+def bleu(samples: Any, references: Any, n: SupportsIndex) -> list[float]:
+    """
+    Mean BLEU of orders 1 to n.
+    """
+
+def copies(samples: Any, training: Any) -> tuple[float, list[int]]:
+    """
+    Share of samples that are no sentence of the training text, and each one's longest run that stands there.
+    """
+
+def distinct(samples: Any, n: SupportsIndex) -> list[float]:
+    """
+    Different n-grams over all n-grams, of orders 1 to n.
+    """
+
+def divergence(samples: Any, references: Any, n: SupportsIndex) -> list[float]:
+    """
+    Jensen-Shannon divergences in bits of n-grams of orders 1 to n.
+    """
+
 def ppm_added_bytes(known: str | bytes | bytearray, text: str | bytes | bytearray, *, order: SupportsIndex, memory_bytes: SupportsIndex) -> int:
     """
     The bytes by which `text` makes the compressed form of `known` longer, under PPM.
@@ -313,6 +333,16 @@ def read_tiktoken(data: bytes, *, split: str | None, pattern: str | None, specia
 def read_tokenizer_json(data: bytes) -> tuple[Tokenizer, str | None]:
     """
     Read a `tokenizer.json`.
+    """
+
+def self_bleu(samples: Any, n: SupportsIndex) -> list[float]:
+    """
+    Mean BLEU of orders 1 to n, each sample against all others.
+    """
+
+def words(line: str) -> list[str]:
+    """
+    The words of a line.
     """
 
 def write_gpt2(tokenizer: Tokenizer) -> tuple[bytes, bytes]:

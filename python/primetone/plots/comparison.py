@@ -1,4 +1,4 @@
-"""Bars of an experiment's arms with their standard errors, best first."""
+"""An experiment's arms with their standard errors, best first."""
 
 from __future__ import annotations
 
@@ -31,19 +31,21 @@ def plot_comparison(report: Mapping[str, Any], stem: Path) -> list[Path]:
     for offset, ((label, colour), key) in enumerate(zip(COLOURS.items(), KEYS, strict=True)):
         if not all(key in arm for _, arm in ranked):
             continue
-        places = [number + (offset - 1.5) * 0.21 for number in range(len(ranked))]
+        places = [number + (offset - 1.5) * 0.16 for number in range(len(ranked))]
         means = [arm[key]["mean"] for _, arm in ranked]
         errors = [2 * (arm[key]["error"] or 0.0) for _, arm in ranked]
-        axes.bar(places, means, width=0.19, color=colour, label=label, yerr=errors, capsize=2.5)
+        axes.errorbar(
+            places, means, yerr=errors, fmt="o", markersize=6, color=colour, capsize=4, label=label
+        )
     axes.set_xticks(range(len(ranked)), [name for name, _ in ranked], rotation=25, ha="right")
     axes.set_ylabel("bits per character, fewer are better")
-    lowest = min(arm[KEYS[0]]["mean"] for _, arm in ranked)
     if report["floors"]:
         name, bits = min(report["floors"].items(), key=lambda item: item[1])
         axes.axhline(bits, color=FLOOR_COLOUR, linewidth=1.0, linestyle="--", label=name)
-        lowest = min(lowest, bits)
-    axes.set_ylim(bottom=0.85 * lowest)
-    axes.set_title("Validation text, clean and corrupted; bars of two standard errors", color=INK)
+    axes.margins(y=0.16)
+    axes.set_title(
+        "Validation text, clean and corrupted; whiskers of two standard errors", color=INK
+    )
     axes.grid(axis="y", color=QUIET, alpha=0.4, linewidth=0.6)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

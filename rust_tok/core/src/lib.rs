@@ -14,6 +14,7 @@ pub mod learn;
 mod memory;
 mod parallel;
 pub mod ppm;
+pub mod samples;
 pub mod signal;
 pub mod split;
 pub mod tokenizer;

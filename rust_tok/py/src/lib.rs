@@ -9,6 +9,7 @@ mod files;
 mod formats;
 mod learning;
 mod ppm;
+mod samples;
 mod signal;
 mod text;
 mod tokenizer;
@@ -30,6 +31,8 @@ mod _rust_tok {
     };
     #[pymodule_export]
     use super::ppm::ppm_added_bytes;
+    #[pymodule_export]
+    use super::samples::{bleu, copies, distinct, divergence, self_bleu, words};
     #[pymodule_export]
     use super::signal::SignalBank;
     #[pymodule_export]
