@@ -67,6 +67,36 @@ def test_the_first_token_logits_spread_as_the_originals(classic: ContextModel) -
     assert (signals * 512**0.5 @ weight.T).std().item() == pytest.approx(0.578, rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("norm", "logit_scale", "precision", "is_exact"),
+    [
+        ("l2", "none", "auto", True),
+        ("l2", "learned", "auto", False),
+        ("rms", "none", "auto", False),
+        ("rms", "none", "float32", True),
+        ("l2", "none", "mixed", False),
+    ],
+)
+def test_faint_logits_stay_in_float32(norm, logit_scale, precision, is_exact) -> None:
+    encoder = EncoderConfig(
+        soft_tokens=4,
+        codewords=16,
+        token_width=8,
+        heads=2,
+        logit_scale=logit_scale,
+        precision=precision,
+    )
+    config = dataclasses.replace(
+        SMALL, targets="last", encoder=encoder, bank=BankConfig(samples=256, norm=norm)
+    )
+    model = built(config)
+    assert isinstance(model, ContextModel)
+    plain = model.contexts.last(some_ids(3, 5)).tokens_CMD
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = model.contexts.last(some_ids(3, 5)).tokens_CMD
+    assert torch.equal(plain, mixed) == is_exact
+
+
 def test_roles_name_every_parameter(classic: ContextModel) -> None:
     assert set(classic.roles()) == {name for name, _ in classic.named_parameters()}
     for kind in INPUTS:

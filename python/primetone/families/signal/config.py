@@ -58,6 +58,11 @@ class EncoderConfig:
         "signal times matrix, or the sum of its rows' products, made once; auto gathers where no "
         "gradient is asked for",
     )
+    precision: Literal["auto", "mixed", "float32"] = option(
+        "auto",
+        "of the encoder while training in bfloat16; auto is float32 for signals of unit length "
+        "without a logit scale, whose logits hardly differ",
+    )
 
     def __post_init__(self) -> None:
         if self.soft_tokens and self.token_width % self.heads:
