@@ -195,6 +195,17 @@ def test_importing_primetone_does_nothing() -> None:
         assert re.fullmatch(r"open .*\.(py|pyc)", event), event
 
 
+def test_learning_needs_no_numpy() -> None:
+    """It would be a fifth of the memory that learning from 100 MB of text takes."""
+    code = (
+        "import sys\n"
+        "from primetone.text.tokenizer import Tokenizer\n"
+        "assert Tokenizer.learn(['the cat'], vocab_size=258).merges\n"
+        "assert 'numpy' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], timeout=100, check=True)
+
+
 @pytest.mark.parametrize("module", TORCH_FREE)
 def test_what_needs_no_torch_imports_none(module: str) -> None:
     seen = watched_import(module)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
-from typing import Literal
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Literal
 
 from primetone.errors import ConfigError, UnknownTokenError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 Text = str | bytes
 MOST_THREADS = 1024
@@ -50,8 +51,10 @@ def allowed(allowed_special: Collection[str] | Literal["all"]) -> str | list[str
     return allowed_special if isinstance(allowed_special, str) else list(allowed_special)
 
 
-def id_array(ids: npt.ArrayLike) -> npt.NDArray[np.uint32]:
-    """Ids as a flat array; UnknownTokenError for one that no vocabulary can hold."""
+def id_array(ids: npt.ArrayLike, skipped: Collection[int] = ()) -> npt.NDArray[np.uint32]:
+    """Ids but those skipped as a flat array; UnknownTokenError for one that no vocabulary holds."""
+    import numpy as np
+
     array = np.asarray(ids)
     if array.size == 0:
         return np.zeros(0, dtype=np.uint32)
@@ -67,4 +70,6 @@ def id_array(ids: npt.ArrayLike) -> npt.NDArray[np.uint32]:
         wrong = smallest if smallest < 0 else largest
         position = int(np.flatnonzero(array == wrong)[0])
         raise UnknownTokenError(f"id {wrong} at position {position} is not in any vocabulary")
+    if skipped:
+        array = array[~np.isin(array, list(skipped))]
     return np.ascontiguousarray(array, dtype=np.uint32)

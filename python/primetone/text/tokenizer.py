@@ -6,10 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Unpack, final
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Unpack, final
 
 from primetone import _rust_tok
 from primetone.text.arguments import Text, allowed, checked, checked_size, id_array, num_threads
@@ -26,11 +23,15 @@ from primetone.text.special_names import (
 from primetone.text.stream_decoder import StreamDecoder
 from primetone.text.tokenizer_files import Said, TokenizerFormat, read_core, write_core
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
 __all__ = ["END_OF_TEXT", "StreamDecoder", "TokenBatch", "Tokenizer"]
 
 # inside the class, `bytes` is a method
 _Bytes = bytes
-Ids = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+Ids: TypeAlias = "npt.NDArray[np.uint16] | npt.NDArray[np.uint32]"
 
 
 class TokenBatch(NamedTuple):
@@ -328,6 +329,8 @@ class Tokenizer:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of encoded ids: uint16 where the whole vocabulary fits, else uint32."""
+        import numpy as np
+
         return np.dtype(np.uint16 if self.vocab_size <= 1 << 16 else np.uint32)
 
     @property
@@ -468,10 +471,8 @@ class Tokenizer:
         Raises:
             UnknownTokenError: an id that the vocabulary does not hold, with its position.
         """
-        array = id_array(ids)
-        if skip_specials and self.specials:
-            array = array[~np.isin(array, list(self.specials.values()))]
-        return self._core.decode_bytes(array)
+        skipped = self.specials.values() if skip_specials else ()
+        return self._core.decode_bytes(id_array(ids, skipped))
 
     def decode(
         self, ids: npt.ArrayLike, *, errors: str = "replace", skip_specials: bool = False
