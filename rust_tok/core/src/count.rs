@@ -4,6 +4,7 @@
 
 mod counter;
 mod counts;
+mod feed;
 pub mod file;
 mod harvest;
 pub(crate) mod key;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use counter::Counter;
 pub use counts::{Counts, Limits, Loaded};
+pub use feed::Feed;
 pub use sorted::Sorted;
 pub use spill::{Counted, Counting, LEAST_MEMORY, Spill};
 pub use stream::TextStream;

@@ -1,21 +1,27 @@
 //! Word counts as Python sees them; `primetone.WordCounts` wraps them with files and defaults.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyString, PyTuple};
 use rust_tok::control::Control;
 use rust_tok::count::file::Summary;
-use rust_tok::count::{self, Counter, Counting, Sorted, Spill, TextStream};
+use rust_tok::count::{self, Counter, Counting, Feed, Sorted, Spill, TextStream};
 
-use crate::door::{beside, enter, quick};
+use crate::door::{LOOK_EVERY, Lookout, beside, enter, quick};
+use crate::errors::to_python;
 use crate::text::Text;
 use crate::tokenizer::splitter;
 
-/// Texts are counted in batches of about this size for each thread, but at least of that size together:
-/// two batches are in memory at a time.
-const BATCH_BYTES_PER_THREAD: usize = 1 << 20;
-const LEAST_BATCH_BYTES: usize = 2 << 20;
+/// Texts are handed on in batches of about this size.
+const BATCH_BYTES: usize = 256 << 10;
+
+/// So much text is on its way for each thread, ...
+const BYTES_PER_THREAD: usize = 1 << 20;
+
+/// ... and at least so much in all.
+const LEAST_BYTES: usize = 3 << 20;
 
 /// A batch also ends after this many texts, so that short ones do not pile up.
 const BATCH_TEXTS: usize = 1 << 16;
@@ -57,39 +63,82 @@ fn item(given: &Bound<'_, PyAny>) -> PyResult<Item> {
     Ok(Item { text: tuple.get_item(0)?.extract()?, weight, goes_on })
 }
 
-/// Some items of an iterator.
-fn batch(items: &mut Bound<'_, PyIterator>, batch_bytes: usize) -> PyResult<Vec<Item>> {
-    let (mut batch, mut bytes) = (Vec::new(), 0);
-    while bytes < batch_bytes
-        && batch.len() < BATCH_TEXTS
-        && let Some(given) = items.next()
-    {
-        batch.push(item(&given?)?);
-        bytes += batch.last().map_or(0, |item| item.text.bytes().len());
-    }
-    Ok(batch)
+/// A text that is ready to be counted: as it was given, or joined from parts.
+enum Ready {
+    Given(Text),
+    Joined(Vec<u8>),
 }
 
-/// Count one batch; whole documents as they stand, parts as far as they are ready.
-fn count_batch(
-    batch: &[Item],
-    counting: &mut Counting,
-    stream: &mut TextStream,
-    control: &Control,
-) -> rust_tok::Result<()> {
-    let mut ready: Vec<(Option<Vec<u8>>, &Item)> = Vec::with_capacity(batch.len());
-    for item in batch {
-        if !item.goes_on && !stream.is_inside() {
-            ready.push((None, item));
-        } else if let Some(text) = stream.push(item.text.bytes(), item.goes_on)? {
-            ready.push((Some(text), item));
+impl AsRef<[u8]> for Ready {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Given(text) => text.bytes(),
+            Self::Joined(bytes) => bytes,
         }
     }
-    let texts: Vec<(&[u8], u64)> = ready
-        .iter()
-        .map(|(joined, item)| (joined.as_deref().unwrap_or(item.text.bytes()), item.weight))
-        .collect();
-    counting.add(&texts, control)
+}
+
+/// Reads texts and parts of texts from Python, as far as they are ready to be counted.
+struct Reader<'py> {
+    items: Bound<'py, PyIterator>,
+    stream: TextStream,
+    batch_bytes: usize,
+    num_documents: u64,
+}
+
+impl Reader<'_> {
+    /// The next texts with their weights, and whether there may be more.
+    fn batch(&mut self) -> PyResult<(Vec<(Ready, u64)>, bool)> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        for _ in 0..BATCH_TEXTS {
+            let Some(given) = self.items.next() else { return Ok((batch, false)) };
+            let given = given?;
+            let Item { text, weight, goes_on } = item(&given)?;
+            self.num_documents += u64::from(!goes_on);
+            bytes += text.bytes().len();
+            if !goes_on && !self.stream.is_inside() {
+                batch.push((Ready::Given(text), weight));
+            } else if let Some(text) = self
+                .stream
+                .push(text.bytes(), goes_on)
+                .map_err(|error| to_python(given.py(), &error))?
+            {
+                batch.push((Ready::Joined(text), weight));
+            }
+            if bytes >= self.batch_bytes {
+                break;
+            }
+        }
+        Ok((batch, true))
+    }
+
+    /// Read all texts into `feed`, and end it.
+    fn read(&mut self, feed: &Feed<Ready>, mut lookout: Lookout<'_>) -> PyResult<()> {
+        let _ending = Ending(feed);
+        let py = self.items.py();
+        loop {
+            let (batch, goes_on) = self.batch()?;
+            lookout.look(py)?;
+            let is_counting = feed.push(batch);
+            if !goes_on || !is_counting {
+                return Ok(());
+            }
+            if !feed.has_room(Duration::ZERO) {
+                while !py.detach(|| feed.has_room(LOOK_EVERY)) {
+                    lookout.look(py)?;
+                }
+            }
+        }
+    }
+}
+
+/// Ends a feed however reading ends, so that nobody waits for it.
+struct Ending<'f>(&'f Feed<Ready>);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 fn totals<'py>(py: Python<'py>, summary: &Summary) -> PyResult<Bound<'py, PyDict>> {
@@ -128,24 +177,24 @@ impl Counts {
         let control = Control::default();
         Counter::begin(&control, total_bytes);
         let spill = max_memory.zip(folder).map(|(limit, folder)| Spill { limit, folder });
-        // an eighth of the limit is for two batches and what is kept of a document
-        let batch_bytes = LEAST_BATCH_BYTES.max(threads.saturating_mul(BATCH_BYTES_PER_THREAD));
-        let batch_bytes =
-            max_memory.map_or(batch_bytes, |limit| batch_bytes.min((limit / 64) as usize));
+        // an eighth of the limit is for what is on its way, two batches more, and what is kept of a document
+        let most_bytes = LEAST_BYTES.max(threads.saturating_mul(BYTES_PER_THREAD));
+        let most_bytes =
+            max_memory.map_or(most_bytes, |limit| most_bytes.min((limit / 64) as usize));
         let most_kept = max_memory.map_or(usize::MAX, |limit| (limit / 16) as usize);
         let mut counting = quick(py, |_| Counting::new(splitter.clone(), threads, spill))?;
-        let mut stream = TextStream::new(splitter.clone(), most_kept);
-        let mut texts = PyIterator::from_object(texts)?;
-        let mut num_documents = 0_u64;
-        let mut current = batch(&mut texts, batch_bytes)?;
-        while !current.is_empty() {
-            num_documents += current.iter().filter(|item| !item.goes_on).count() as u64;
-            // the next batch is read while this one is counted
-            let work = |control: &_| count_batch(&current, &mut counting, &mut stream, control);
-            let read = || batch(&mut texts, batch_bytes);
-            let ((), next) = beside(py, &control, progress.as_ref(), work, read)?;
-            current = next;
-        }
+        let mut reader = Reader {
+            items: PyIterator::from_object(texts)?,
+            stream: TextStream::new(splitter.clone(), most_kept),
+            batch_bytes: BATCH_BYTES.min(most_bytes),
+            num_documents: 0,
+        };
+        // texts are read while others are counted
+        let feed = Feed::new(splitter.clone(), most_bytes);
+        let work = |control: &_| counting.add_all(&feed, control);
+        let read = |lookout: Lookout<'_>| reader.read(&feed, lookout);
+        beside(py, &control, progress.as_ref(), work, read)?;
+        let num_documents = reader.num_documents;
         let (counts, spilled_bytes) = enter(py, &control, progress.as_ref(), |control| {
             let counted = counting.finish(control)?;
             let spilled_bytes = counted.spilled_bytes;

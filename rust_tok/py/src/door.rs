@@ -7,7 +7,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use rust_tok::control::Control;
@@ -16,7 +16,7 @@ use rust_tok::{Error, Result};
 use crate::errors::{internal, to_python};
 
 /// How often a long call looks for Ctrl-C and reports its progress.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Calls on less input than this take too short a time to be interrupted.
 pub(crate) const QUICK_BYTES: usize = 64 << 10;
@@ -45,16 +45,36 @@ pub(crate) fn enter<T: Send>(
     progress: Option<&Py<PyAny>>,
     work: impl FnOnce(&Control) -> Result<T> + Send,
 ) -> PyResult<T> {
-    beside(py, control, progress, work, || Ok(())).map(|(value, ())| value)
+    beside(py, control, progress, work, |_| Ok(())).map(|(value, ())| value)
+}
+
+/// Looks for Ctrl-C and reports progress, the interpreter held.
+pub(crate) struct Lookout<'p> {
+    control: &'p Control,
+    progress: Option<&'p Py<PyAny>>,
+    next: Instant,
+}
+
+impl Lookout<'_> {
+    /// Look, unless that was a moment ago.
+    pub(crate) fn look(&mut self, py: Python<'_>) -> PyResult<()> {
+        if Instant::now() < self.next {
+            return Ok(());
+        }
+        look(py, self.control, self.progress)?;
+        self.next = Instant::now() + LOOK_EVERY;
+        Ok(())
+    }
 }
 
 /// As [`enter`]; meanwhile, and before it waits, this thread does what is `own`, the interpreter held.
+/// What takes long has to look out itself.
 pub(crate) fn beside<T: Send, O>(
     py: Python<'_>,
     control: &Control,
     progress: Option<&Py<PyAny>>,
     work: impl FnOnce(&Control) -> Result<T> + Send,
-    own: impl FnOnce() -> PyResult<O>,
+    own: impl FnOnce(Lookout<'_>) -> PyResult<O>,
 ) -> PyResult<(T, O)> {
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::sync_channel(1);
@@ -67,7 +87,8 @@ pub(crate) fn beside<T: Send, O>(
             let why = format!("the system has no room for one more thread ({error})");
             return Err(to_python(py, &Error::Argument(why)));
         }
-        let own = own().inspect_err(|_| control.interrupt());
+        let lookout = Lookout { control, progress, next: Instant::now() + LOOK_EVERY };
+        let own = own(lookout).inspect_err(|_| control.interrupt());
         let (outcome, interruption) = py.detach(move || wait(&receiver, control, progress));
         let own = own?;
         match (interruption, outcome) {

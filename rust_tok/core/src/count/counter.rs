@@ -1,15 +1,13 @@
 //! Counting on several threads, which keep the words they meet often to themselves and share a table.
 
 use super::WordCounts;
+use super::feed::{Feed, Load};
 use super::harvest::in_text_order;
 use super::shards::{Shard, Shards, Tally};
 use crate::control::{Control, Stage};
 use crate::error::Result;
-use crate::parallel::share_out;
+use crate::parallel::{on_threads, share_out};
 use crate::split::{PieceEnds, Splitter};
-
-/// Texts are shared out in units of about this size.
-const UNIT_BYTES: usize = 128 << 10;
 
 /// Counts the pieces of a stream of texts on several threads.
 #[derive(Debug)]
@@ -28,13 +26,6 @@ struct Worker {
     ends: PieceEnds,
 }
 
-/// Text that is split by itself.
-struct Unit<'t> {
-    text: &'t [u8],
-    weight: u64,
-    position: u64,
-}
-
 impl Counter {
     /// A counter with nothing counted.
     pub fn new(splitter: Splitter, threads: usize) -> Self {
@@ -49,36 +40,35 @@ impl Counter {
     /// # Errors
     /// As [`WordCounts::add`]; [`crate::Error::Interrupted`]. After an error the counts are incomplete.
     pub fn add(&mut self, texts: &[(&[u8], u64)], control: &Control) -> Result<()> {
-        let jobs = self.jobs(texts);
-        let workers = std::mem::take(&mut self.workers);
-        let Self { splitter, shards, .. } = &*self;
-        self.workers = share_out(workers, jobs.len(), |worker, number| {
-            jobs[number].iter().try_for_each(|unit| worker.count(unit, splitter, shards, control))
+        let Self { splitter, workers, shards, position } = self;
+        let load = Load::new(texts.to_vec(), splitter, position);
+        *workers = share_out(std::mem::take(workers), load.num_jobs(), |worker, job| {
+            worker.count(load.units(job), splitter, shards, control)
         })?;
         Ok(())
     }
 
-    /// The texts cut into units, and small units put together, in their order.
-    fn jobs<'t>(&mut self, texts: &[(&'t [u8], u64)]) -> Vec<Vec<Unit<'t>>> {
-        let (mut jobs, mut job, mut job_bytes) = (Vec::new(), Vec::new(), 0);
-        for &(text, weight) in texts.iter().filter(|(_, weight)| *weight > 0) {
-            let units = if text.len() < 2 * UNIT_BYTES {
-                vec![text]
-            } else {
-                self.splitter.units(text, UNIT_BYTES)
-            };
-            for text in units {
-                job.push(Unit { text, weight, position: self.position });
-                self.position += text.len() as u64;
-                job_bytes += text.len();
-                if job_bytes >= UNIT_BYTES {
-                    jobs.push(std::mem::take(&mut job));
-                    job_bytes = 0;
-                }
+    /// Count all texts that come in by `feed`.
+    ///
+    /// # Errors
+    /// As [`Counter::add`].
+    pub(super) fn add_all<T: AsRef<[u8]> + Send + Sync>(
+        &mut self,
+        feed: &Feed<T>,
+        control: &Control,
+    ) -> Result<()> {
+        let Self { splitter, workers, shards, .. } = self;
+        let num_workers = workers.len();
+        *workers = share_out(std::mem::take(workers), num_workers, |worker, _| {
+            while let Some(share) = feed.take(false) {
+                let units = share.jobs.clone().flat_map(|job| share.load.units(job));
+                let outcome = worker.count(units, splitter, shards, control);
+                feed.done(share);
+                outcome.inspect_err(|_| feed.leave())?;
             }
-        }
-        jobs.push(job);
-        jobs
+            Ok(())
+        })?;
+        Ok(())
     }
 
     /// Say what is being counted, for progress reports; `total_bytes` is 0 where it is not known.
@@ -103,9 +93,7 @@ impl Counter {
     /// # Errors
     /// As [`WordCounts::add`].
     pub(super) fn into_shards(self) -> Result<Vec<Shard>> {
-        for worker in self.workers {
-            worker.tally.finish(&self.shards)?;
-        }
+        on_threads(self.workers, |worker| worker.tally.finish(&self.shards))?;
         Ok(self.shards.into_shards())
     }
 
@@ -120,20 +108,22 @@ impl Counter {
 }
 
 impl Worker {
-    fn count(
+    /// Count units of text: (text, weight, position).
+    fn count<'t>(
         &mut self,
-        unit: &Unit<'_>,
+        mut units: impl Iterator<Item = (&'t [u8], u64, u64)>,
         splitter: &Splitter,
         shards: &Shards,
         control: &Control,
     ) -> Result<()> {
-        let &Unit { text, weight, position } = unit;
         let Self { tally, ends } = self;
-        splitter.try_for_each_run(text, ends, |start, ends| {
-            tally.add_run(shards, text, start, ends, weight, position)?;
-            control.check()
-        })?;
-        control.advance(text.len() as u64);
-        Ok(())
+        units.try_for_each(|(text, weight, position)| {
+            splitter.try_for_each_run(text, ends, |start, ends| {
+                tally.add_run(shards, text, start, ends, weight, position)?;
+                control.check()
+            })?;
+            control.advance(text.len() as u64);
+            Ok(())
+        })
     }
 }

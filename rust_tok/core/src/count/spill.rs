@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::control::Control;
+use crate::count::feed::Feed;
 use crate::count::file::{Encoder, Pieces, Summary};
 use crate::count::harvest::{HARVEST_BYTES, SORT_BYTES, SortedCounts};
 use crate::count::shards::TALLY_BYTES;
@@ -84,6 +85,15 @@ pub struct Counting {
     spilled_bytes: u64,
 }
 
+/// Leaves a feed however counting ends, so that nobody waits for it.
+struct Leaving<'f, T: AsRef<[u8]>>(&'f Feed<T>);
+
+impl<T: AsRef<[u8]>> Drop for Leaving<'_, T> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
 /// What was counted: a table, or else runs.
 #[derive(Debug)]
 pub struct Counted {
@@ -140,6 +150,28 @@ impl Counting {
         }
         self.counter.add(&batch, control)?;
         self.spill_if_full(limit, control)
+    }
+
+    /// Count all texts that come in by `feed`, until it ends. Whoever feeds learns of an error by having
+    /// [`Feed::push`] say that nobody counts any more.
+    ///
+    /// # Errors
+    /// As [`Counting::add`].
+    pub fn add_all<T: AsRef<[u8]> + Send + Sync>(
+        &mut self,
+        feed: &Feed<T>,
+        control: &Control,
+    ) -> Result<()> {
+        let _leaving = Leaving(feed);
+        if self.spill.is_none() {
+            return self.counter.add_all(feed, control);
+        }
+        while let Some(share) = feed.take(true) {
+            let outcome = self.add(&share.load.texts(), control);
+            feed.done(share);
+            outcome?;
+        }
+        Ok(())
     }
 
     fn spill_if_full(&mut self, limit: u64, control: &Control) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Counting equals adding piece by piece, for any number of threads.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -26,7 +28,28 @@ fn assert_same(found: &WordCounts, expected: &WordCounts) {
     );
 }
 
-/// Count in two batches on each number of threads.
+/// Count texts that come in by a feed with hardly any room.
+fn count_fed(splitter: &Splitter, texts: &[(&[u8], u64)], threads: usize) -> Result<WordCounts> {
+    let control = Control::default();
+    let mut counting = Counting::new(splitter.clone(), threads, None)?;
+    let feed = Feed::new(splitter.clone(), 1 << 10);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for texts in texts.chunks(3) {
+                let texts = texts.iter().map(|(text, weight)| (text.to_vec(), *weight));
+                if !feed.push(texts.collect()) {
+                    break;
+                }
+                while !feed.has_room(Duration::from_millis(1)) {}
+            }
+            feed.end();
+        });
+        counting.add_all(&feed, &control)
+    })?;
+    Ok(counting.finish(&control)?.table)
+}
+
+/// Count in two batches, and by a feed, on each number of threads.
 fn check(splitter: &Splitter, texts: &[(&[u8], u64)]) {
     let expected = one_by_one(splitter, texts);
     for threads in [1, 2, 3, 8] {
@@ -35,6 +58,7 @@ fn check(splitter: &Splitter, texts: &[(&[u8], u64)]) {
         counter.add(one, &Control::default()).unwrap();
         counter.add(other, &Control::default()).unwrap();
         assert_same(&counter.finish().unwrap(), &expected);
+        assert_same(&count_fed(splitter, texts, threads).unwrap(), &expected);
     }
 }
 
@@ -91,6 +115,9 @@ fn sums_over_64_bits_are_refused() {
                 .add(&[(one, u64::MAX), (other, 1)], &Control::default())
                 .and_then(|()| counter.finish());
             assert!(matches!(outcome, Err(Error::Argument(_))), "{threads} threads");
+            let texts: Vec<_> = (0..1000).flat_map(|_| [(one, u64::MAX), (other, 1)]).collect();
+            let outcome = count_fed(&Splitter::scheme(Scheme::Gpt4), &texts, threads);
+            assert!(matches!(outcome, Err(Error::Argument(_))), "{threads} threads, fed");
         }
     }
 }
