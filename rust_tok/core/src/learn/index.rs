@@ -19,9 +19,14 @@ use crate::memory::room_on_large_pages;
 /// How many cells are passed between two looks at the interrupt flag.
 pub(super) const CELLS_PER_CHECK: usize = 1 << 18;
 
-/// The first threshold is at least the highest count divided by this, however few pairs there are:
-/// else pairs of pairs of evenly spread letters would all be known, only to die soon.
-const STEEPEST: u64 = 4096;
+/// What an epoch should know.
+#[derive(Clone, Copy)]
+pub(super) struct Aim {
+    /// how many merges are to come
+    pub(super) merges: u32,
+    /// about how many pairs to know, where there are so many that not all are counted
+    pub(super) pairs: usize,
+}
 
 /// How often a pair occurs, and in how many places.
 #[derive(Clone, Copy, Default)]
@@ -113,8 +118,7 @@ impl<P: Place> Index<P> {
         start
     }
 
-    /// Know the wanted pairs of `words`, which are compact, anew; with `most` first lower the threshold
-    /// so that about as many are wanted.
+    /// Know the wanted pairs of `words`, which are compact, anew; with `aim` first lower the threshold.
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`].
@@ -122,7 +126,7 @@ impl<P: Place> Index<P> {
         &mut self,
         words: &Words<S>,
         symbols: &Symbols,
-        most: Option<usize>,
+        aim: Option<Aim>,
         control: &Control,
     ) -> Result<()> {
         // what was known goes before anything new is made
@@ -137,8 +141,8 @@ impl<P: Place> Index<P> {
         if symbols.len() <= self.tuning.square_ids {
             let square = Square::new(words, symbols.len(), control)?;
             let found = square.found();
-            if let Some(most) = most {
-                self.lower(threshold(&found, most));
+            if let Some(aim) = aim {
+                self.lower(threshold(&found, aim.merges, self.tuning.last_merge));
             }
             let starts = self.know(found, symbols);
             return square.fill(words, starts.into_iter(), &mut self.arena, control);
@@ -150,8 +154,8 @@ impl<P: Place> Index<P> {
             return census.fill(starts.into_iter(), &mut self.arena, control);
         }
         let buckets = runs.buckets(|left, right| symbols.may_merge(left, right), control)?;
-        if let Some(most) = most {
-            self.lower(buckets.threshold(most));
+        if let Some(aim) = aim {
+            self.lower(buckets.threshold(aim.pairs));
         }
         let (mut census, starts) = loop {
             let least = self.least;
@@ -194,14 +198,10 @@ impl<P: Place> Index<P> {
     }
 }
 
-/// A count that about `most` of the pairs reach.
-fn threshold(found: &[Found], most: usize) -> u64 {
-    let mut counts: Vec<u64> = found.iter().map(|found| found.tally.count).collect();
-    let highest = counts.iter().copied().max().unwrap_or(0);
-    let least = if counts.len() > most {
-        *counts.select_nth_unstable_by(most, |one, other| other.cmp(one)).1
-    } else {
-        0
-    };
-    least.max(highest / STEEPEST)
+/// About how often the last of so many merges will occur, so that one epoch is enough; one of the pairs
+/// found reaches it.
+fn threshold(found: &[Found], merges: u32, last_merge: u64) -> u64 {
+    let counts = || found.iter().map(|found| found.tally.count);
+    let last = counts().sum::<u64>() / (u64::from(merges) * last_merge).max(1);
+    last.min(counts().max().unwrap_or(0))
 }

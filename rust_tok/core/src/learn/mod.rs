@@ -25,7 +25,7 @@ use crate::count::WordCounts;
 use crate::error::{Error, Result};
 use crate::memory::give_back;
 use crate::vocab::{MAX_ID, quote};
-use index::Index;
+use index::{Aim, Index};
 use merge::{Merger, Step};
 use places::{Bare, Counted, Place};
 use queue::{Candidate, Queue};
@@ -91,8 +91,11 @@ impl Front for Bytes<'_> {
 /// Where one way of working gives way to another; the result does not depend on it.
 #[derive(Debug, Clone, Copy)]
 struct Tuning {
-    /// the first epoch knows about this many pairs; a later one as many as there are merges to come,
-    /// which is how many it lasts for, and some more
+    /// of n merges of text the last one occurs more than once in n times so many pairs: an epoch that
+    /// begins with few symbols knows what occurs as often, and is the only one
+    last_merge: u64,
+    /// where there are many symbols, the first epoch knows about this many pairs; a later one as many as
+    /// there are merges to come, which is how many it lasts for, and some more
     first_pairs: usize,
     /// up to this many ids the pairs have a square table
     square_ids: u32,
@@ -109,6 +112,7 @@ struct Tuning {
 }
 
 const TUNING: Tuning = Tuning {
+    last_merge: 80,
     first_pairs: 1000,
     square_ids: 512,
     cells_per_bucket: 4,
@@ -293,18 +297,18 @@ impl<'o, S: Symbol, P: Place> Learner<'o, S, P> {
 
     /// Know enough pairs for a good part of the merges to come.
     fn begin_epoch(&mut self, to_come: u32, control: &Control) -> Result<()> {
-        let most = if self.learned.merges.is_empty() {
+        let pairs = if self.learned.merges.is_empty() {
             self.tuning.first_pairs
         } else {
             self.words.compact(None, control)?;
             to_come as usize * 17 / 16 + self.tuning.first_pairs / 8 + 1
         };
-        self.refresh(Some(most), control)
+        self.refresh(Some(Aim { merges: to_come, pairs }), control)
     }
 
-    /// Find all wanted pairs and their places anew, about `most` of them if that is given.
-    fn refresh(&mut self, most: Option<usize>, control: &Control) -> Result<()> {
-        self.index.rebuild(&self.words, &self.symbols, most, control)?;
+    /// Find all wanted pairs and their places anew; with `aim` first lower the threshold.
+    fn refresh(&mut self, aim: Option<Aim>, control: &Control) -> Result<()> {
+        self.index.rebuild(&self.words, &self.symbols, aim, control)?;
         self.arena_limit = self.index.arena.len() * 2 + self.tuning.arena_slack;
         let Self { index, symbols, .. } = self;
         let candidates = index.pairs.iter().map(|(left, right, pair)| {

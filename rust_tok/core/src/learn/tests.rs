@@ -183,26 +183,25 @@ fn options() -> impl Strategy<Value = Options> {
 /// Ways of working that ordinary text of a few letters would never see.
 fn tuning() -> impl Strategy<Value = Tuning> {
     (
-        1..6_usize,
+        (prop::sample::select(vec![1, 3, 80]), 1..6_usize),
         prop::sample::select(vec![0, 10, 512]),
         prop::sample::select(vec![1, 4, 100]),
         prop::sample::select(vec![1, 7, 1 << 20]),
         0..40_usize,
         prop::sample::select(vec![1, 1 << 20]),
     )
-        .prop_map(
-            |(first_pairs, square_ids, buckets, cells_per_thread, arena_slack, long_words)| {
-                Tuning {
-                    first_pairs,
-                    square_ids,
-                    cells_per_bucket: buckets,
-                    least_buckets: buckets,
-                    cells_per_thread,
-                    arena_slack,
-                    long_words,
-                }
-            },
-        )
+        .prop_map(|(first, square_ids, buckets, cells_per_thread, arena_slack, long_words)| {
+            Tuning {
+                last_merge: first.0,
+                first_pairs: first.1,
+                square_ids,
+                cells_per_bucket: buckets,
+                least_buckets: buckets,
+                cells_per_thread,
+                arena_slack,
+                long_words,
+            }
+        })
 }
 
 fn run(words: &Sequences, base: &Base, num_new: u32, options: &Options) -> Learned {
