@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from primetone.errors import ConfigError, UnknownTokenError
 
 Text = str | bytes
+IdType = Literal["auto", "uint16", "uint32"]
 MOST_THREADS = 1024
 """Each thread counts into tables of its own: a number mistyped must not take all memory."""
 
@@ -50,6 +51,18 @@ def allowed(allowed_special: Collection[str] | Literal["all"]) -> str | list[str
     return allowed_special if isinstance(allowed_special, str) else list(allowed_special)
 
 
+def id_type(dtype: IdType, auto: np.dtype[Any]) -> str:
+    """The type of ids as the core names it, which checks it; "auto" stands for ``auto``."""
+    return auto.name if dtype == "auto" else str(dtype)
+
+
+def checked_seed(seed: int) -> int:
+    """A seed that fits the core's type."""
+    if not 0 <= seed < 1 << 64:
+        raise ConfigError(f"seed must be between 0 and 2^64 - 1; found {seed}")
+    return seed
+
+
 def id_array(ids: npt.ArrayLike) -> npt.NDArray[np.uint32]:
     """Ids as a flat array; UnknownTokenError for one that no vocabulary can hold."""
     array = np.asarray(ids)
@@ -57,7 +70,8 @@ def id_array(ids: npt.ArrayLike) -> npt.NDArray[np.uint32]:
         return np.zeros(0, dtype=np.uint32)
     if array.ndim == 1 and array.dtype == object and all(isinstance(i, int) for i in array):
         wrong = max(array, key=abs)  # NumPy has no type for it
-        raise UnknownTokenError(f"id {wrong} is not in any vocabulary")
+        position = list(array).index(wrong)
+        raise UnknownTokenError(f"id {wrong} at position {position} is not in any vocabulary")
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise ConfigError(
             f"ids must be a flat sequence of integers; found shape {array.shape} of {array.dtype}"

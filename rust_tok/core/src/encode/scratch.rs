@@ -23,6 +23,8 @@ pub(crate) struct Scratch {
     pub(super) long: LongPieces,
     pub(super) nodes: Vec<Node>,
     pub(super) heap: BinaryHeap<Reverse<u64>>,
+    /// the ids of a piece of which only their number is asked
+    pub(super) counted: Vec<u32>,
 }
 
 /// Those that no thread has at the moment.
@@ -38,8 +40,8 @@ impl Scratches {
 
     /// Keep one for the next call.
     pub(crate) fn give(&self, mut scratch: Scratch) {
-        if scratch.nodes.capacity() > MOST_NODES {
-            (scratch.nodes, scratch.heap) = Default::default();
+        if scratch.nodes.capacity().max(scratch.counted.capacity()) > MOST_NODES {
+            (scratch.nodes, scratch.heap, scratch.counted) = Default::default();
         }
         if let Ok(mut kept) = self.0.try_lock()
             && kept.len() < MOST_KEPT
