@@ -141,7 +141,7 @@ class StreamEncoder:
     """
     Text that comes in pieces to ids that no later text can change.
     """
-    def __new__(cls, /, tokenizer: Tokenizer, *, allowed_special: str | SupportsGetItem[int, str], dropout: SupportsFloat | SupportsIndex, seed: SupportsIndex, id_type: str) -> StreamEncoder: ...
+    def __new__(cls, /, tokenizer: Tokenizer, *, allowed_special: str | SupportsGetItem[int, str], dropout: SupportsFloat | SupportsIndex, seed: SupportsIndex, dtype: str) -> StreamEncoder: ...
     def finish(self, /) -> Any:
         """
         The ids of what waits, since nothing follows it.
@@ -183,15 +183,15 @@ class Tokenizer:
         """
         The bytes that ids spell.
         """
-    def encode(self, /, text: str | bytes | bytearray, *, allowed_special: str | SupportsGetItem[int, str], dropout: SupportsFloat | SupportsIndex, seed: SupportsIndex, id_type: str) -> Any:
+    def encode(self, /, text: str | bytes | bytearray, *, allowed_special: str | SupportsGetItem[int, str], dropout: SupportsFloat | SupportsIndex, seed: SupportsIndex, dtype: str) -> Any:
         """
         The ids of one text.
         """
-    def encode_batch(self, /, texts: SupportsGetItem[int, str | bytes | bytearray], *, allowed_special: str | SupportsGetItem[int, str], dropout: SupportsFloat | SupportsIndex, seed: SupportsIndex, id_type: str, threads: SupportsIndex) -> tuple[Any, Incomplete]:
+    def encode_batch(self, /, texts: SupportsGetItem[int, str | bytes | bytearray], *, allowed_special: str | SupportsGetItem[int, str], dropout: SupportsFloat | SupportsIndex, seed: SupportsIndex, dtype: str, threads: SupportsIndex) -> tuple[Any, Incomplete]:
         """
         The ids of several texts, one after the other, and where each begins.
         """
-    def encode_with_offsets(self, /, text: str | bytes | bytearray, *, allowed_special: str | SupportsGetItem[int, str], unit: str, id_type: str) -> tuple[Any, Incomplete]:
+    def encode_with_offsets(self, /, text: str | bytes | bytearray, *, allowed_special: str | SupportsGetItem[int, str], unit: str, dtype: str) -> tuple[Any, Incomplete]:
         """
         The ids of one text, and where each begins and ends, flat; `unit` is "bytes" or "characters".
         """

@@ -47,6 +47,14 @@ def test_counts_are_lengths(tokenizer: Tokenizer) -> None:
         tokenizer.count_batch("the cat")
 
 
+def test_a_batch_comes_back(tokenizer: Tokenizer) -> None:
+    texts = ["the cat", "", "naïve 東京<pad>"]
+    batch = tokenizer.encode_batch(texts, allowed_special="all")
+    assert tokenizer.decode_batch(batch) == texts
+    assert tokenizer.decode_batch(batch, skip_specials=True)[2] == "naïve 東京"
+    assert tokenizer.decode_batch(tokenizer.encode_batch([])) == []
+
+
 def test_counting_stops_at_the_limit(tokenizer: Tokenizer) -> None:
     length = len(tokenizer.encode(TEXTS[0]))
     assert tokenizer.count_until(TEXTS[0], length) == length

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from primetone.errors import ConfigError, UnknownTokenError
 
 Text = str | bytes
-IdType = Literal["auto", "uint16", "uint32"]
+Dtype = Literal["auto", "uint16", "uint32"]
 MOST_THREADS = 1024
 """Each thread counts into tables of its own: a number mistyped must not take all memory."""
 
@@ -49,11 +49,6 @@ def num_threads(threads: int | None) -> int:
 def allowed(allowed_special: Collection[str] | Literal["all"]) -> str | list[str]:
     """Names as a list, or "all"."""
     return allowed_special if isinstance(allowed_special, str) else list(allowed_special)
-
-
-def id_type(dtype: IdType, auto: np.dtype[Any]) -> str:
-    """The type of ids as the core names it, which checks it; "auto" stands for ``auto``."""
-    return auto.name if dtype == "auto" else str(dtype)
 
 
 def checked_seed(seed: int) -> int:

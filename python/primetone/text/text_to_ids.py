@@ -11,14 +11,14 @@ import numpy.typing as npt
 from primetone import _rust_tok
 from primetone.errors import ConfigError, TextError, UnknownTokenError
 from primetone.text.arguments import (
-    IdType,
+    Dtype,
     Text,
     allowed,
     checked,
     checked_seed,
-    id_type,
     num_threads,
 )
+from primetone.text.token_view import Span, TokenView
 from primetone.text.tokenizer_facts import TokenizerFacts
 
 __all__ = ["Ids", "PaddedBatch", "StreamEncoder", "TextToIds", "TokenBatch"]
@@ -91,7 +91,7 @@ class TextToIds(TokenizerFacts):
         text: Text,
         *,
         allowed_special: Allowed = (),
-        dtype: IdType = "auto",
+        dtype: Dtype = "auto",
         dropout: float = 0.0,
         seed: int = 0,
     ) -> Ids:
@@ -120,7 +120,7 @@ class TextToIds(TokenizerFacts):
             allowed_special=allowed(allowed_special),
             dropout=dropout,
             seed=checked_seed(seed),
-            id_type=id_type(dtype, self.dtype),
+            dtype=dtype,
         )
 
     def encode_batch(
@@ -129,7 +129,7 @@ class TextToIds(TokenizerFacts):
         *,
         threads: int | None = None,
         allowed_special: Allowed = (),
-        dtype: IdType = "auto",
+        dtype: Dtype = "auto",
         dropout: float = 0.0,
         seed: int = 0,
     ) -> TokenBatch:
@@ -143,7 +143,7 @@ class TextToIds(TokenizerFacts):
             allowed_special=allowed(allowed_special),
             dropout=dropout,
             seed=checked_seed(seed),
-            id_type=id_type(dtype, self.dtype),
+            dtype=dtype,
             threads=num_threads(threads),
         )
         return TokenBatch(ids, offsets)
@@ -158,7 +158,7 @@ class TextToIds(TokenizerFacts):
         truncate: bool = False,
         threads: int | None = None,
         allowed_special: Allowed = (),
-        dtype: IdType = "auto",
+        dtype: Dtype = "auto",
         dropout: float = 0.0,
         seed: int = 0,
     ) -> PaddedBatch:
@@ -231,7 +231,7 @@ class TextToIds(TokenizerFacts):
         *,
         unit: Literal["bytes", "characters"] = "characters",
         allowed_special: Allowed = (),
-        dtype: IdType = "auto",
+        dtype: Dtype = "auto",
     ) -> tuple[Ids, npt.NDArray[np.uint64]]:
         """The n ids of one text, and where in it each begins and ends: an array of shape (n, 2).
 
@@ -248,7 +248,7 @@ class TextToIds(TokenizerFacts):
             text,
             allowed_special=allowed(allowed_special),
             unit=unit,
-            id_type=id_type(dtype, self.dtype),
+            dtype=dtype,
         )
         return ids, spans.reshape(-1, 2)
 
@@ -288,7 +288,7 @@ class TextToIds(TokenizerFacts):
         self,
         *,
         allowed_special: Allowed = (),
-        dtype: IdType = "auto",
+        dtype: Dtype = "auto",
         dropout: float = 0.0,
         seed: int = 0,
     ) -> StreamEncoder:
@@ -305,8 +305,21 @@ class TextToIds(TokenizerFacts):
                 allowed_special=allowed(allowed_special),
                 dropout=dropout,
                 seed=checked_seed(seed),
-                id_type=id_type(dtype, self.dtype),
+                dtype=dtype,
             )
+        )
+
+    def show(self, text: Text, *, allowed_special: Allowed = ()) -> TokenView:
+        """The tokens of a text to look at: coloured in a notebook, with bars in print, escaped.
+
+        Errors are those of `encode`.
+        """
+        names = set(self.specials.values())
+        return TokenView(
+            [
+                Span(token_id, self._core.token(token_id), token_id in names)
+                for token_id in self.encode(text, allowed_special=allowed_special).tolist()
+            ]
         )
 
     def pieces(self, text: Text) -> list[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Unpack, final
 
@@ -309,6 +310,18 @@ class Tokenizer(TextToIds):
         Words of characters come back with one space between them.
         """
         return self.decode_bytes(ids, skip_specials=skip_specials).decode("utf-8", errors)
+
+    def decode_batch(
+        self, batch: TokenBatch, *, errors: str = "replace", skip_specials: bool = False
+    ) -> list[str]:
+        """The texts of flat ids with offsets, as `encode_batch` gives them.
+
+        Arguments and errors are those of `decode`, with the place among the ids of the text.
+        """
+        return [
+            self.decode(batch.ids[start:end], errors=errors, skip_specials=skip_specials)
+            for start, end in pairwise(batch.offsets.tolist())
+        ]
 
     def stream_decoder(self, *, skip_specials: bool = True) -> StreamDecoder:
         """A decoder for ids that come one by one; it gives out whole characters only."""

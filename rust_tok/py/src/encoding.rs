@@ -2,6 +2,7 @@
 
 use numpy::PyArray1;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
 use rust_tok as core;
 use rust_tok::control::Control;
 use rust_tok::encode::{Allowed, Dropout, OffsetUnit, StreamEncoder as Stream};
@@ -33,18 +34,26 @@ impl AllowedSpecial {
     }
 }
 
-/// The type of ids in an array: "uint16" or "uint32".
-#[derive(Clone, FromPyObject)]
+/// The type of ids in an array: "auto", "uint16" or "uint32".
+#[derive(FromPyObject)]
 #[pyo3(transparent)]
-pub(crate) struct IdType(String);
+pub(crate) struct Dtype(PyBackedStr);
 
-impl IdType {
-    /// Whether the ids of a tokenizer fit.
-    pub(crate) fn check(&self, tokenizer: &core::Tokenizer) -> Result<()> {
+/// The width of ids in an array.
+#[derive(Clone, Copy)]
+pub(crate) enum Width {
+    Bits16,
+    Bits32,
+}
+
+impl Dtype {
+    /// The width that is asked for, if the ids of a tokenizer fit it; "auto" is the smaller one that
+    /// holds the whole vocabulary.
+    pub(crate) fn width(&self, tokenizer: &core::Tokenizer) -> Result<Width> {
         let num_ids = tokenizer.vocab().len();
-        match self.0.as_str() {
-            "uint32" => Ok(()),
-            "uint16" if num_ids <= 1 << 16 => Ok(()),
+        match &*self.0 {
+            "auto" | "uint16" if num_ids <= 1 << 16 => Ok(Width::Bits16),
+            "auto" | "uint32" => Ok(Width::Bits32),
             "uint16" => Err(Error::Argument(format!(
                 "dtype uint16 holds ids under 65,536, and this vocabulary has {num_ids}: ask for \
                  uint32, or auto"
@@ -54,14 +63,17 @@ impl IdType {
             ))),
         }
     }
+}
 
+impl Width {
     /// Ids that fit, as an array.
-    pub(crate) fn array<'py>(&self, py: Python<'py>, ids: Vec<u32>) -> Bound<'py, PyAny> {
-        if self.0 == "uint16" {
-            let ids: Vec<u16> = ids.into_iter().map(|id| id as u16).collect();
-            PyArray1::from_vec(py, ids).into_any()
-        } else {
-            PyArray1::from_vec(py, ids).into_any()
+    pub(crate) fn array(self, py: Python<'_>, ids: Vec<u32>) -> Bound<'_, PyAny> {
+        match self {
+            Self::Bits16 => {
+                let ids: Vec<u16> = ids.into_iter().map(|id| id as u16).collect();
+                PyArray1::from_vec(py, ids).into_any()
+            }
+            Self::Bits32 => PyArray1::from_vec(py, ids).into_any(),
         }
     }
 }
@@ -83,13 +95,13 @@ impl Unit {
     }
 }
 
-/// Do work on texts, in a way that their size asks for.
+/// Do work on so many bytes of text.
 pub(crate) fn long_or_quick<T: Send>(
     py: Python<'_>,
-    texts: &[&[u8]],
+    num_bytes: usize,
     work: impl FnOnce(&Control) -> Result<T> + Send,
 ) -> PyResult<T> {
-    if texts.iter().map(|text| text.len()).sum::<usize>() < QUICK_BYTES {
+    if num_bytes < QUICK_BYTES {
         quick(py, work)
     } else {
         enter(py, &Control::default(), None, work)
@@ -101,47 +113,47 @@ pub(crate) fn long_or_quick<T: Send>(
 pub(crate) struct StreamEncoder {
     tokenizer: Py<Tokenizer>,
     stream: Stream,
-    id_type: IdType,
+    width: Width,
 }
 
 #[pymethods]
 impl StreamEncoder {
     #[new]
-    #[pyo3(signature = (tokenizer, *, allowed_special, dropout, seed, id_type))]
+    #[pyo3(signature = (tokenizer, *, allowed_special, dropout, seed, dtype))]
     fn new(
         py: Python<'_>,
         tokenizer: Py<Tokenizer>,
         allowed_special: AllowedSpecial,
         dropout: f64,
         seed: u64,
-        id_type: IdType,
+        dtype: Dtype,
     ) -> PyResult<Self> {
         let core = &tokenizer.get().0;
-        let stream = quick(py, |_| {
-            id_type.check(core)?;
+        let (stream, width) = quick(py, |_| {
             let dropout = Dropout::new(dropout, seed)?;
-            Stream::new(core, &allowed_special.into_core()?, dropout)
+            let stream = Stream::new(core, &allowed_special.into_core()?, dropout)?;
+            Ok((stream, dtype.width(core)?))
         })?;
-        Ok(Self { tokenizer, stream, id_type })
+        Ok(Self { tokenizer, stream, width })
     }
 
     /// The ids that this text, which comes next, makes certain.
     fn push<'py>(&mut self, py: Python<'py>, text: Text) -> PyResult<Bound<'py, PyAny>> {
-        let Self { tokenizer, stream, id_type } = self;
+        let Self { tokenizer, stream, width } = self;
         let tokenizer = &tokenizer.get().0;
-        let ids = long_or_quick(py, &[text.bytes()], |control| {
+        let ids = long_or_quick(py, text.bytes().len(), |control| {
             stream.push(tokenizer, text.bytes(), control)
         })?;
-        Ok(id_type.array(py, ids))
+        Ok(width.array(py, ids))
     }
 
     /// The ids of what waits, since nothing follows it.
     fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let Self { tokenizer, stream, id_type } = self;
+        let Self { tokenizer, stream, width } = self;
         let tokenizer = &tokenizer.get().0;
         let ids =
             enter(py, &Control::default(), None, |control| stream.finish(tokenizer, control))?;
-        Ok(id_type.array(py, ids))
+        Ok(width.array(py, ids))
     }
 
     /// How many bytes wait for what follows them.

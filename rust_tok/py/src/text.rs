@@ -82,4 +82,9 @@ impl Texts {
     pub(crate) fn slices(&self) -> Vec<&[u8]> {
         self.0.iter().map(Text::bytes).collect()
     }
+
+    /// How many bytes they have together.
+    pub(crate) fn num_bytes(&self) -> usize {
+        self.0.iter().map(|text| text.bytes().len()).sum()
+    }
 }

@@ -14,7 +14,7 @@ use rust_tok::{Error, Splitter};
 
 use crate::counts::Counts;
 use crate::door::{enter, quick};
-use crate::encoding::{AllowedSpecial, IdType, Unit, long_or_quick};
+use crate::encoding::{AllowedSpecial, Dtype, Unit, long_or_quick};
 use crate::learning::{LearnLimits, LearnOptions, report};
 use crate::text::{Text, Texts};
 
@@ -277,7 +277,7 @@ impl Tokenizer {
     }
 
     /// The ids of one text.
-    #[pyo3(signature = (text, *, allowed_special, dropout, seed, id_type))]
+    #[pyo3(signature = (text, *, allowed_special, dropout, seed, dtype))]
     fn encode<'py>(
         &self,
         py: Python<'py>,
@@ -285,19 +285,18 @@ impl Tokenizer {
         allowed_special: AllowedSpecial,
         dropout: f64,
         seed: u64,
-        id_type: IdType,
+        dtype: Dtype,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let texts = [text.bytes()];
-        let batch = long_or_quick(py, &texts, |control| {
-            id_type.check(&self.0)?;
+        let (texts, width) = ([text.bytes()], quick(py, |_| dtype.width(&self.0))?);
+        let batch = long_or_quick(py, texts[0].len(), |control| {
             let dropout = Dropout::new(dropout, seed)?;
             self.0.encode_batch(&texts, &allowed_special.into_core()?, dropout, 1, control)
         })?;
-        Ok(id_type.array(py, batch.ids))
+        Ok(width.array(py, batch.ids))
     }
 
     /// The ids of several texts, one after the other, and where each begins.
-    #[pyo3(signature = (texts, *, allowed_special, dropout, seed, id_type, threads))]
+    #[pyo3(signature = (texts, *, allowed_special, dropout, seed, dtype, threads))]
     #[expect(clippy::too_many_arguments, reason = "each is an argument of the Python method")]
     fn encode_batch<'py>(
         &self,
@@ -306,35 +305,35 @@ impl Tokenizer {
         allowed_special: AllowedSpecial,
         dropout: f64,
         seed: u64,
-        id_type: IdType,
+        dtype: Dtype,
         threads: usize,
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyArray1<u64>>)> {
-        let texts = texts.slices();
-        let batch = long_or_quick(py, &texts, |control| {
-            id_type.check(&self.0)?;
+        let (texts, num_bytes) = (texts.slices(), texts.num_bytes());
+        let width = quick(py, |_| dtype.width(&self.0))?;
+        let batch = long_or_quick(py, num_bytes, |control| {
             let dropout = Dropout::new(dropout, seed)?;
             self.0.encode_batch(&texts, &allowed_special.into_core()?, dropout, threads, control)
         })?;
-        Ok((id_type.array(py, batch.ids), PyArray1::from_vec(py, batch.offsets)))
+        Ok((width.array(py, batch.ids), PyArray1::from_vec(py, batch.offsets)))
     }
 
     /// The ids of one text, and where each begins and ends, flat; `unit` is "bytes" or "characters".
-    #[pyo3(signature = (text, *, allowed_special, unit, id_type))]
+    #[pyo3(signature = (text, *, allowed_special, unit, dtype))]
     fn encode_with_offsets<'py>(
         &self,
         py: Python<'py>,
         text: Text,
         allowed_special: AllowedSpecial,
         unit: Unit,
-        id_type: IdType,
+        dtype: Dtype,
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyArray1<u64>>)> {
-        let encoded = long_or_quick(py, &[text.bytes()], |control| {
-            id_type.check(&self.0)?;
+        let width = quick(py, |_| dtype.width(&self.0))?;
+        let encoded = long_or_quick(py, text.bytes().len(), |control| {
             let allowed = allowed_special.into_core()?;
             self.0.encode_with_spans(text.bytes(), &allowed, unit.into_core()?, control)
         })?;
         let spans = encoded.spans.into_flattened();
-        Ok((id_type.array(py, encoded.ids), PyArray1::from_vec(py, spans)))
+        Ok((width.array(py, encoded.ids), PyArray1::from_vec(py, spans)))
     }
 
     /// How many ids each of several texts has.
@@ -346,8 +345,8 @@ impl Tokenizer {
         allowed_special: AllowedSpecial,
         threads: usize,
     ) -> PyResult<Bound<'py, PyArray1<u64>>> {
-        let texts = texts.slices();
-        let counts = long_or_quick(py, &texts, |control| {
+        let (texts, num_bytes) = (texts.slices(), texts.num_bytes());
+        let counts = long_or_quick(py, num_bytes, |control| {
             self.0.count_batch(&texts, &allowed_special.into_core()?, threads, control)
         })?;
         Ok(PyArray1::from_vec(py, counts))
@@ -362,7 +361,7 @@ impl Tokenizer {
         allowed_special: AllowedSpecial,
         limit: u64,
     ) -> PyResult<Option<u64>> {
-        long_or_quick(py, &[text.bytes()], |control| {
+        long_or_quick(py, text.bytes().len(), |control| {
             self.0.count_until(text.bytes(), &allowed_special.into_core()?, limit, control)
         })
     }

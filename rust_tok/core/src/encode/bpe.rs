@@ -153,6 +153,7 @@ impl Bpe {
         let Run { text, mut start, ends } = run;
         let (hasher, mut count) = (self.short.hasher(), 0);
         let mut pieces = [Hashed::default(); BATCH];
+        scratch.piece_counts.begin();
         for ends in ends.chunks(BATCH) {
             let mut begin = start;
             for (&end, piece) in ends.iter().zip(&mut pieces) {
@@ -160,29 +161,31 @@ impl Bpe {
                 *piece = Hashed::default();
                 if len <= SHORT {
                     let hashed = hasher.hashed(text, begin, len);
-                    self.short.prefetch(&hashed);
+                    scratch.piece_counts.prefetch(&hashed);
                     *piece = hashed;
                 }
                 begin = end;
             }
-            // numbers of the pieces that are no short tokens, gathered without a branch
+            // numbers of the pieces that were not counted yet, gathered without a branch
             let (mut others, mut num_others) = ([0; BATCH], 0);
             for (at, piece) in pieces[..ends.len()].iter().enumerate() {
+                let known = scratch.piece_counts.get(piece);
                 others[num_others] = at;
-                num_others += usize::from(self.short.get(piece).is_none());
+                num_others += usize::from(known == 0);
+                count += known;
             }
-            let others = &others[..num_others];
-            count += (ends.len() - num_others) as u64;
-            for &at in others {
-                scratch.merged.prefetch(&pieces[at]);
-            }
-            for &at in others {
-                count += if let Some(merged) = scratch.merged.get(&pieces[at]) {
+            for &at in &others[..num_others] {
+                let piece = &pieces[at];
+                let known = if self.short.get(piece).is_some() {
+                    1
+                } else if let Some(merged) = scratch.merged.get(piece) {
                     merged.len() as u64
                 } else {
                     let begin = if at == 0 { start } else { ends[at - 1] };
-                    self.count_other(vocab, &text[begin..ends[at]], &pieces[at], scratch, control)?
+                    self.count_other(vocab, &text[begin..ends[at]], piece, scratch, control)?
                 };
+                scratch.piece_counts.insert(hasher, piece, known);
+                count += known;
             }
             start = begin;
         }

@@ -8,6 +8,7 @@ mod long_pieces;
 mod merge;
 mod offsets;
 mod pairs;
+mod piece_counts;
 mod pieces;
 mod scratch;
 mod specials;

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use super::long_pieces::LongPieces;
 use super::merge::Node;
+use super::piece_counts::PieceCounts;
 use super::pieces::MergedPieces;
 use crate::split::PieceEnds;
 
@@ -21,6 +22,7 @@ pub(crate) struct Scratch {
     pub(crate) ends: PieceEnds,
     pub(super) merged: MergedPieces,
     pub(super) long: LongPieces,
+    pub(super) piece_counts: PieceCounts,
     pub(super) nodes: Vec<Node>,
     pub(super) heap: BinaryHeap<Reverse<u64>>,
     /// the ids of a piece of which only their number is asked
