@@ -6,11 +6,7 @@ from _typeshed import Incomplete, SupportsGetItem
 from os import PathLike
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
-<<<<<<< HEAD
-__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "SignalBank", "Tokenizer", "blake3_hex", "bleu", "copies", "distinct", "divergence", "ppm_added_bytes", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "self_bleu", "words", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
-=======
-__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "SignalBank", "StreamEncoder", "Tokenizer", "blake3_hex", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
->>>>>>> 4f22cce (Counting, padding, places, dropout, streams and the type of ids: what encoding was asked for beside ids; three rooms for the tokenizer class)
+__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "SignalBank", "StreamEncoder", "Tokenizer", "blake3_hex", "bleu", "copies", "distinct", "divergence", "ppm_added_bytes", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "self_bleu", "words", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
 
 UNICODE_VERSION: Final[str]
 """
