@@ -6,7 +6,7 @@ from _typeshed import Incomplete, SupportsGetItem
 from os import PathLike
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
-__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "SignalBank", "Tokenizer", "blake3_hex", "bleu", "copies", "distinct", "divergence", "ppm_added_bytes", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "self_bleu", "words", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
+__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "SignalBank", "StreamEncoder", "Tokenizer", "blake3_hex", "bleu", "copies", "distinct", "divergence", "ppm_added_bytes", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "self_bleu", "words", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
 
 UNICODE_VERSION: Final[str]
 """
@@ -133,6 +133,26 @@ class SignalBank:
         """
 
 @final
+class StreamEncoder:
+    """
+    Text that comes in pieces to ids that no later text can change.
+    """
+    def __new__(cls, /, tokenizer: Tokenizer, *, allowed_special: str | SupportsGetItem[int, str], dropout: SupportsFloat | SupportsIndex, seed: SupportsIndex, dtype: str) -> StreamEncoder: ...
+    def finish(self, /) -> Any:
+        """
+        The ids of what waits, since nothing follows it.
+        """
+    @property
+    def num_waiting(self, /) -> int:
+        """
+        How many bytes wait for what follows them.
+        """
+    def push(self, /, text: str | bytes | bytearray) -> Any:
+        """
+        The ids that this text, which comes next, makes certain.
+        """
+
+@final
 class Tokenizer:
     """
     Text to ids and back. Immutable.
@@ -147,17 +167,29 @@ class Tokenizer:
         """
         A character tokenizer: the specials, then the characters of `alphabet` in order.
         """
+    def count_batch(self, /, texts: SupportsGetItem[int, str | bytes | bytearray], *, allowed_special: str | SupportsGetItem[int, str], threads: SupportsIndex) -> Incomplete:
+        """
+        How many ids each of several texts has.
+        """
+    def count_until(self, /, text: str | bytes | bytearray, *, allowed_special: str | SupportsGetItem[int, str], limit: SupportsIndex) -> int | None:
+        """
+        How many ids a text has, or None once that is sure to be more than `limit`.
+        """
     def decode_bytes(self, /, ids: Incomplete) -> bytes:
         """
         The bytes that ids spell.
         """
-    def encode(self, /, text: str | bytes | bytearray, *, allowed_special: str | SupportsGetItem[int, str]) -> Any:
+    def encode(self, /, text: str | bytes | bytearray, *, allowed_special: str | SupportsGetItem[int, str], dropout: SupportsFloat | SupportsIndex, seed: SupportsIndex, dtype: str) -> Any:
         """
         The ids of one text.
         """
-    def encode_batch(self, /, texts: SupportsGetItem[int, str | bytes | bytearray], *, allowed_special: str | SupportsGetItem[int, str], threads: SupportsIndex) -> tuple[Any, Incomplete]:
+    def encode_batch(self, /, texts: SupportsGetItem[int, str | bytes | bytearray], *, allowed_special: str | SupportsGetItem[int, str], dropout: SupportsFloat | SupportsIndex, seed: SupportsIndex, dtype: str, threads: SupportsIndex) -> tuple[Any, Incomplete]:
         """
         The ids of several texts, one after the other, and where each begins.
+        """
+    def encode_with_offsets(self, /, text: str | bytes | bytearray, *, allowed_special: str | SupportsGetItem[int, str], unit: str, dtype: str) -> tuple[Any, Incomplete]:
+        """
+        The ids of one text, and where each begins and ends, flat; `unit` is "bytes" or "characters".
         """
     @property
     def end_of_word_id(self, /) -> int | None:

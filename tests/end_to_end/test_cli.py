@@ -199,3 +199,71 @@ def test_resuming_goes_on_to_the_same_weights(call: Call, made: Path, tmp_path: 
     changes = json.loads((tmp_path / "run/changes.json").read_text())
     assert changes[0]["values"] == {"train.steps": 10}
     assert call(*words, "--resume", "auto", "train.steps=10").code == 0  # nothing left to do
+
+
+def test_tokens_are_counted_by_file(call: Call, made: Path, text: Path, tmp_path: Path) -> None:
+    (tmp_path / "b.jsonl").write_text('{"text": "two cats"}\n{"text": "sat"}\n')
+    (tmp_path / "empty.txt").write_text("")
+    tokenizer = made / "tokenizer.json"
+    found = json.loads(call("count-tokens", tokenizer, text, tmp_path, "--json").out)
+    store = json.loads(call("inspect", "store", made / "store", "--json").out)
+    assert found["files"][0]["num_tokens"] == store["num_tokens"] - store["num_documents"]
+    by_name = {Path(row["path"]).name: row for row in found["files"]}
+    assert by_name["b.jsonl"]["num_documents"] == 2
+    assert by_name["empty.txt"]["num_tokens"] == 0
+    for key in ("num_documents", "num_bytes", "num_tokens"):
+        assert found["total"][key] == sum(row[key] for row in found["files"])
+    table = call("count-tokens", tokenizer, text, tmp_path / "b.jsonl").out.splitlines()
+    assert len(table) == 3
+    assert table[-1].split()[1] == "total"
+    from_stdin = call("count-tokens", tokenizer, "-", stdin="two cats")
+    assert from_stdin.code == 0
+    assert len(from_stdin.out.splitlines()) == 1
+    assert_one_line_error(call("count-tokens", tokenizer), 2, "at least one text")
+    assert_one_line_error(call("count-tokens", tokenizer, tmp_path / "no"), 1, "no")
+    (tmp_path / "broken.txt").write_bytes(b"ab\xff")
+    assert_one_line_error(call("count-tokens", tokenizer, tmp_path / "broken.txt"), 1, "0xff")
+
+
+def test_tokenizers_are_compared(call: Call, made: Path, text: Path, tmp_path: Path) -> None:
+    tokenizer, smaller = made / "tokenizer.json", tmp_path / "smaller.json"
+    assert call("learn", text, "--vocab-size", 280, "--out", smaller).code == 0
+    found = json.loads(call("compare-tokenizers", tokenizer, smaller, text, "--json").out)
+    first, second = found["tokenizers"]
+    assert first["vocab_size"] == 300
+    assert first["num_tokens"] < second["num_tokens"]
+    assert first["mb_per_second"] > 0
+    assert len(found["first_differences"]) == 5
+    place = found["first_differences"][0]
+    data = text.read_bytes()[place["byte"] :].decode(errors="replace")
+    assert data.startswith("".join(place["first"]).split("\\")[0])
+    assert "".join(place["first"]) == "".join(place["second"])
+    table = call("compare-tokenizers", tokenizer, smaller, text, "--show", 2)
+    assert table.code == 0
+    assert "where they first differ" in table.out
+    assert table.out.count(", byte ") == 2
+    assert "the same tokens" in call("compare-tokenizers", tokenizer, tokenizer, text).out
+    words = tmp_path / "words.json"
+    assert (
+        call("learn", text, "--units", "characters", "--vocab-size", 100, "--out", words).code == 0
+    )
+    assert "not looked for" in call("compare-tokenizers", words, tokenizer, text).out
+    assert_one_line_error(call("compare-tokenizers", tokenizer, tokenizer), 2, "at least one text")
+
+
+def test_a_text_is_shown_in_tokens(call: Call, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = made / "tokenizer.json"
+    words = ("inspect", "tokenizer", tokenizer, "--text")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    plain = call(*words, "Sentence 1\x1b[31m<|endoftext|>").out
+    assert "│" in plain
+    assert "\\x1b" in plain
+    assert "\x1b" not in plain
+    assert plain.splitlines()[-1].endswith("28 bytes")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[0m" in call(*words, "-", stdin="Sentence\x07 1").out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in call(*words, "Sentence").out
+    spans = json.loads(call(*words, "a\udcff<|endoftext|>", "--json").out)
+    assert [span["text"] for span in spans] == ["a", "\\xff", "<|endoftext|>"]
+    assert [span["is_special"] for span in spans] == [False, False, True]

@@ -15,6 +15,7 @@ from primetone import _rust_tok
 from primetone.errors import (
     FormatError,
     PatternError,
+    TextError,
     UnknownTokenError,
     VocabularyError,
 )
@@ -228,9 +229,11 @@ def test_p10_decoding_bytes_loses_nothing() -> None:
 def test_p11_lone_surrogates_are_never_replaced_in_silence() -> None:
     byte = Tokenizer.bytes(specials=[])
     for call in (byte.encode, lambda text: byte.encode_batch([text])):
-        with pytest.raises(UnicodeEncodeError):
+        with pytest.raises(TextError, match="pair at character 1"):
             call("a\ud800b")
-    with pytest.raises(UnicodeEncodeError):
+    with pytest.raises(TextError, match="text 1: .*pair at character 0"):
+        byte.encode_batch(["a", "\udfffb"])
+    with pytest.raises(TextError, match="pair at character 1"):
         Tokenizer.learn(["a\ud800b"], vocab_size=300)
     assert byte.encode("a\ud800b".encode("utf-8", "surrogatepass")).tolist()[1] == 0xED
     assert byte.decode(byte.encode("a\ud800b".encode("utf-8", "replace"))) == "a?b"

@@ -308,9 +308,16 @@ def test_bad_arguments_say_what_to_do(tokenizer: Tokenizer) -> None:
             tokenizer.encode_batch(TEXTS, threads=threads)
         with pytest.raises(ConfigError, match="threads must be between"):
             Tokenizer.learn(TEXTS, vocab_size=300, threads=threads)
-    with pytest.raises(UnicodeEncodeError):
+    with pytest.raises(TextError, match="pair at character 0"):
         tokenizer.encode("\ud800")
-    for ids, words in [([0, 999], "id 999 at position 1"), ([-1], "-1"), ([1 << 40], "position 0")]:
+    with pytest.raises(TypeError, match="text 1: expected str or bytes, found int"):
+        tokenizer.encode_batch(["a", 1])  # type: ignore[list-item]
+    for ids, words in [
+        ([0, 999], "id 999 at position 1"),
+        ([-1], "-1"),
+        ([1 << 40], "position 0"),
+        ([5, 1 << 70], "position 1"),
+    ]:
         with pytest.raises(UnknownTokenError, match=words):
             tokenizer.decode(ids)
     for ids in ([0.5], [[1, 2]], "ab"):

@@ -6,8 +6,10 @@ from cyclopts import App, Parameter
 
 from primetone.cli.chat import chat
 from primetone.cli.compare import compare
+from primetone.cli.compare_tokenizers import compare_tokenizers
 from primetone.cli.convert import convert
 from primetone.cli.count import count, merge_counts
+from primetone.cli.count_tokens import count_tokens
 from primetone.cli.decode import decode
 from primetone.cli.demo import demo
 from primetone.cli.encode import encode
@@ -42,6 +44,8 @@ def build_app() -> App:
         convert,
         encode,
         decode,
+        count_tokens,
+        compare_tokenizers,
         train,
         evaluate,
         generate,

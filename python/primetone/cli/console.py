@@ -83,6 +83,15 @@ def duration_words(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def wants_colour() -> bool:
+    """Whether stdout takes colours: a terminal does, unless NO_COLOR or FORCE_COLOR are set."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
 ShowProgress = Annotated[bool | None, Parameter(negative="--no-progress")]
 """--progress or --no-progress; when neither is given, a terminal decides."""
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
-from primetone.cli.console import print_json, print_table, size_words
+from primetone.cli.console import (
+    count_words,
+    print_json,
+    print_table,
+    size_words,
+    wants_colour,
+)
 
 if TYPE_CHECKING:
     from primetone.recipe import Setting
+    from primetone.text.token_view import TokenView
 
 HELP = """Show what is in a recipe, a tokenizer, a store or a run.
 
@@ -62,23 +69,37 @@ def recipe(name: str | None = None, /, *overrides: str, json: bool = False) -> N
     _print_settings(settings)
 
 
-def tokenizer(path: Path, /, *, json: bool = False) -> None:
-    """Show a tokenizer's kind, size, specials and fingerprint.
+def tokenizer(
+    path: Path,
+    /,
+    *,
+    text: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    json: bool = False,
+) -> None:
+    """Show a tokenizer's kind, size, specials and fingerprint, or the tokens of a text.
 
     For example:
 
         primetone inspect tokenizer tokenizer.json
+        primetone inspect tokenizer tokenizer.json --text "It was a dark night."
 
     Parameters
     ----------
     path
         A tokenizer file.
+    text
+        A text to show in tokens, coloured on a terminal, special tokens among them; - reads it from
+        standard input.
     json
         Print as JSON.
     """
     from primetone.text.tokenizer import Tokenizer
 
     loaded = Tokenizer.load(path)
+    if text is not None:
+        data = _text_bytes(text)
+        _print_tokens(loaded.show(data, allowed_special="all"), len(data), json=json)
+        return
     lengths = loaded.token_lengths()
     _print_facts(
         {
@@ -149,6 +170,30 @@ def run(path: Path, /, *, json: bool = False) -> None:
     _print_facts(facts, json=False)
     print()
     _print_settings(opened.settings())
+
+
+def _text_bytes(text: str) -> bytes:
+    if text == "-":
+        from primetone.text.sources import read_stdin
+
+        return read_stdin()
+    # Python hands on the undecodable bytes of an argument as lone surrogates
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _print_tokens(view: TokenView, num_bytes: int, *, json: bool) -> None:
+    from primetone.text.token_view import visible
+
+    if json:
+        print_json(
+            [
+                {"id": span.token_id, "text": visible(span.token), "is_special": span.is_special}
+                for span in view
+            ]
+        )
+        return
+    print(view.lines(colour=wants_colour()))
+    print(f"{count_words(len(view), 'token')}, {count_words(num_bytes, 'byte')}")
 
 
 def _print_settings(settings: list[Setting]) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Text = str | bytes
+Dtype = Literal["auto", "uint16", "uint32"]
 MOST_THREADS = 1024
 """Each thread counts into tables of its own: a number mistyped must not take all memory."""
 
@@ -51,8 +52,15 @@ def allowed(allowed_special: Collection[str] | Literal["all"]) -> str | list[str
     return allowed_special if isinstance(allowed_special, str) else list(allowed_special)
 
 
-def id_array(ids: npt.ArrayLike, skipped: Collection[int] = ()) -> npt.NDArray[np.uint32]:
-    """Ids but those skipped as a flat array; UnknownTokenError for one that no vocabulary holds."""
+def checked_seed(seed: int) -> int:
+    """A seed that fits the core's type."""
+    if not 0 <= seed < 1 << 64:
+        raise ConfigError(f"seed must be between 0 and 2^64 - 1; found {seed}")
+    return seed
+
+
+def id_array(ids: npt.ArrayLike) -> npt.NDArray[np.uint32]:
+    """Ids as a flat array; UnknownTokenError for one that no vocabulary can hold."""
     import numpy as np
 
     array = np.asarray(ids)
@@ -60,7 +68,8 @@ def id_array(ids: npt.ArrayLike, skipped: Collection[int] = ()) -> npt.NDArray[n
         return np.zeros(0, dtype=np.uint32)
     if array.ndim == 1 and array.dtype == object and all(isinstance(i, int) for i in array):
         wrong = max(array, key=abs)  # NumPy has no type for it
-        raise UnknownTokenError(f"id {wrong} is not in any vocabulary")
+        position = list(array).index(wrong)
+        raise UnknownTokenError(f"id {wrong} at position {position} is not in any vocabulary")
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise ConfigError(
             f"ids must be a flat sequence of integers; found shape {array.shape} of {array.dtype}"
@@ -70,6 +79,4 @@ def id_array(ids: npt.ArrayLike, skipped: Collection[int] = ()) -> npt.NDArray[n
         wrong = smallest if smallest < 0 else largest
         position = int(np.flatnonzero(array == wrong)[0])
         raise UnknownTokenError(f"id {wrong} at position {position} is not in any vocabulary")
-    if skipped:
-        array = array[~np.isin(array, list(skipped))]
     return np.ascontiguousarray(array, dtype=np.uint32)

@@ -25,6 +25,7 @@ __all__ = [
     "find_broken",
     "read_documents",
     "read_parts",
+    "read_source",
     "read_sources",
 ]
 
@@ -95,6 +96,12 @@ def read_documents(
 def read_sources(sources: Sequence[Source], options: ReaderOptions) -> Iterator[Document]:
     """The non-empty documents of ``sources`` in order; TextError when there is none."""
     return _each(sources, lambda source: _documents(source, options))
+
+
+def read_source(source: Source, options: ReaderOptions) -> Iterator[Document]:
+    """The non-empty documents of one file, which must not have changed; perhaps none."""
+    source.check_unchanged()
+    yield from _documents(source, options)
 
 
 class Part(NamedTuple):

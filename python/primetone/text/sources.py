@@ -98,7 +98,7 @@ def find_sources(
             if once and hasattr(sys.stdin, "buffer"):
                 found.append(Source(path=STDIN, size_bytes=0, is_once=True))
             else:
-                found.append(_held(STDIN, _read_stdin()))
+                found.append(_held(STDIN, read_stdin()))
         elif os.path.isdir(name):
             taken, skipped = _in_folder(name, once=once)
             num_skipped += skipped
@@ -176,7 +176,8 @@ def _held(path: str, data: bytes, layout: Literal["text", "jsonl"] = "text") -> 
     return Source(path=path, layout=layout, size_bytes=len(data), held=data)
 
 
-def _read_stdin() -> bytes:
+def read_stdin() -> bytes:
+    """All of standard input."""
     if sys.stdin is None:
         raise TextError("standard input is closed: expected text on it because of the name -")
     buffer = getattr(sys.stdin, "buffer", None)

@@ -3,46 +3,40 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Unpack, final
+from typing import TYPE_CHECKING, Any, Unpack, final
 
 from primetone import _rust_tok
-from primetone.text.arguments import Text, allowed, checked, checked_size, id_array, num_threads
+from primetone.text.arguments import Text, checked, checked_size, id_array, num_threads
 from primetone.text.counts import Countable, Limits, Progress, WordCounts, learned
 from primetone.text.learn_options import Duplicates, MaxTokenRule, Tie, learn_options
-from primetone.text.special_names import (
-    BOS_NAMES,
-    CHARACTER_SPECIALS,
-    END_OF_TEXT,
-    EOS_NAMES,
-    PAD_NAMES,
-    first_id,
-)
+from primetone.text.special_names import CHARACTER_SPECIALS, END_OF_TEXT
 from primetone.text.stream_decoder import StreamDecoder
+from primetone.text.text_to_ids import PaddedBatch, StreamEncoder, TextToIds, TokenBatch
 from primetone.text.tokenizer_files import Said, TokenizerFormat, read_core, write_core
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["END_OF_TEXT", "StreamDecoder", "TokenBatch", "Tokenizer"]
+__all__ = [
+    "END_OF_TEXT",
+    "PaddedBatch",
+    "StreamDecoder",
+    "StreamEncoder",
+    "TokenBatch",
+    "Tokenizer",
+]
 
 # inside the class, `bytes` is a method
 _Bytes = bytes
-Ids: TypeAlias = "npt.NDArray[np.uint16] | npt.NDArray[np.uint32]"
-
-
-class TokenBatch(NamedTuple):
-    """Ids of several texts: text ``i`` is ``ids[offsets[i]:offsets[i + 1]]``."""
-
-    ids: Ids
-    offsets: npt.NDArray[np.uint64]
 
 
 @final
-class Tokenizer:
+class Tokenizer(TextToIds):
     """Text to ids and back; equal by content, immutable, safe to share and to pickle.
 
     >>> tokenizer = Tokenizer.learn(["the cat", "the hat"], vocab_size=260)
@@ -53,11 +47,7 @@ class Tokenizer:
     recognised in text unless a call allows them.
     """
 
-    __slots__ = ("_core", "_learn_report")
-
-    def __init__(self, core: _rust_tok.Tokenizer, learn_report: Mapping[str, Any] | None = None):
-        self._core = core
-        self._learn_report = None if learn_report is None else dict(learn_report)
+    __slots__ = ()
 
     # ---- making one ----
 
@@ -296,172 +286,9 @@ class Tokenizer:
         core, new_ids = self._core.renumbered()
         return Tokenizer(core, self._learn_report), new_ids
 
-    # ---- what it is ----
-
-    @property
-    def kind(self) -> Literal["bpe", "byte", "char", "word"]:
-        """What ids stand for."""
-        return self._core.kind  # type: ignore[return-value]  # the core has no fifth kind
-
-    @property
-    def units(self) -> str:
-        """What tokens are made of: "bytes" or "characters"."""
-        return self._core.units
-
-    @property
-    def lowercase(self) -> bool:
-        """Whether text is lower-cased; only words of characters can be."""
-        return self._core.lowercase
-
-    @property
-    def end_of_word_id(self) -> int | None:
-        """The token that stands for the white space after a word, for words of characters."""
-        return self._core.end_of_word_id
-
-    @property
-    def vocab_size(self) -> int:
-        """One more than the largest id."""
-        return self._core.vocab_size
-
-    def __len__(self) -> int:
-        return self._core.vocab_size
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of encoded ids: uint16 where the whole vocabulary fits, else uint32."""
-        import numpy as np
-
-        return np.dtype(np.uint16 if self.vocab_size <= 1 << 16 else np.uint32)
-
-    @property
-    def fingerprint(self) -> str:
-        """32 hexadecimal digits: equal exactly when tokens, merges, split and specials are."""
-        return self._core.fingerprint
-
-    @property
-    def split(self) -> str | None:
-        """The name of the split scheme, "custom", or None for characters and words of them."""
-        return self._core.split
-
-    @property
-    def pattern(self) -> str | None:
-        """The split pattern; None for characters and for the scheme none."""
-        return self._core.pattern
-
-    @property
-    def merges(self) -> list[tuple[int, int, int]]:
-        """(left, right, new id) of every merge, in the order they apply."""
-        return self._core.merges()
-
-    @property
-    def merge_counts(self) -> npt.NDArray[np.uint64] | None:
-        """How often each merge's pair occurred when it was learnt; only ``*.merges`` keep it."""
-        return self._core.merge_counts()
-
-    @property
-    def specials(self) -> dict[str, int]:
-        """Ids of the special tokens by name."""
-        return dict(self._core.specials)
-
-    @property
-    def eos_id(self) -> int | None:
-        """The special token that ends a document: <|endoftext|>, <eos> or </s>."""
-        return first_id(self.specials, EOS_NAMES)
-
-    @property
-    def bos_id(self) -> int | None:
-        """The special token that begins a document, if there is one."""
-        return first_id(self.specials, BOS_NAMES)
-
-    @property
-    def pad_id(self) -> int | None:
-        """The special token that fills up short rows, if there is one."""
-        return first_id(self.specials, PAD_NAMES)
-
-    @property
-    def unknown_id(self) -> int | None:
-        """The special token for characters outside the alphabet, if there is one."""
-        return self._core.unknown_id
-
-    @property
-    def learn_report(self) -> dict[str, Any] | None:
-        """What learning did: bytes, pieces, words, merges, why it stopped; None if loaded."""
-        return None if self._learn_report is None else dict(self._learn_report)
-
-    def __getitem__(self, token_id: int) -> _Bytes:
-        """The bytes of a token; for a special, its name as bytes."""
-        return self._core.token(token_id)
-
-    def __iter__(self) -> Iterator[_Bytes]:
-        """The bytes of every token in the order of ids; ids without one are left out."""
-        return iter(self._core.tokens())
-
-    def __contains__(self, token: Text) -> bool:
-        return self.id_of(token) is not None
-
-    def id_of(self, token: Text) -> int | None:
-        """The id of a token of text, or of a special by its name given as str."""
-        if isinstance(token, str):
-            special = self.specials.get(token)
-            return self._core.id_of(token.encode()) if special is None else special
-        return self._core.id_of(token)
-
-    def token_lengths(self) -> npt.NDArray[np.uint32]:
-        """Bytes of text that each id stands for, shape (vocab_size,); 0 for specials."""
-        return self._core.token_lengths()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Tokenizer) and self.fingerprint == other.fingerprint
-
-    def __hash__(self) -> int:
-        return hash(self.fingerprint)
-
-    def __repr__(self) -> str:
-        split = "" if self.split is None else f", split={self.split!r}"
-        return (
-            f"Tokenizer({self.kind}, {self.vocab_size} tokens{split}, "
-            f"fingerprint {self.fingerprint[:8]})"
-        )
-
     def __reduce__(self) -> tuple[Any, ...]:
         data = _rust_tok.write_tokenizer_json(self._core)
         return _restore, (data, self._learn_report, self.merge_counts)
-
-    # ---- text to ids ----
-
-    def encode(self, text: Text, *, allowed_special: Collection[str] | Literal["all"] = ()) -> Ids:
-        """The ids of one text, a 1-D array of `dtype`.
-
-        Special tokens in the text are plain text unless ``allowed_special`` names them (or is
-        "all"); of several that fit, the longest is taken.
-
-        Raises:
-            UnknownTokenError: a character outside the alphabet, or an unknown special name.
-            UnicodeEncodeError: a lone surrogate; encode it yourself with the errors= you want.
-        """
-        return self._core.encode(text, allowed_special=allowed(allowed_special))
-
-    def encode_batch(
-        self,
-        texts: Iterable[Text],
-        *,
-        threads: int | None = None,
-        allowed_special: Collection[str] | Literal["all"] = (),
-    ) -> TokenBatch:
-        """The ids of several texts, flat, with offsets; the same on any number of threads.
-
-        Errors are those of `encode`.
-        """
-        ids, offsets = self._core.encode_batch(
-            list(checked(texts)),
-            allowed_special=allowed(allowed_special),
-            threads=num_threads(threads),
-        )
-        return TokenBatch(ids, offsets)
-
-    def pieces(self, text: Text) -> list[_Bytes]:
-        """The pieces that merges do not cross; joined, they are the text."""
-        return self._core.pieces(text)
 
     # ---- ids to text ----
 
@@ -471,8 +298,12 @@ class Tokenizer:
         Raises:
             UnknownTokenError: an id that the vocabulary does not hold, with its position.
         """
-        skipped = self.specials.values() if skip_specials else ()
-        return self._core.decode_bytes(id_array(ids, skipped))
+        array = id_array(ids)
+        if skip_specials and self.specials:
+            import numpy as np
+
+            array = array[~np.isin(array, list(self.specials.values()))]
+        return self._core.decode_bytes(array)
 
     def decode(
         self, ids: npt.ArrayLike, *, errors: str = "replace", skip_specials: bool = False
@@ -482,6 +313,18 @@ class Tokenizer:
         Words of characters come back with one space between them.
         """
         return self.decode_bytes(ids, skip_specials=skip_specials).decode("utf-8", errors)
+
+    def decode_batch(
+        self, batch: TokenBatch, *, errors: str = "replace", skip_specials: bool = False
+    ) -> list[str]:
+        """The texts of flat ids with offsets, as `encode_batch` gives them.
+
+        Arguments and errors are those of `decode`, with the place among the ids of the text.
+        """
+        return [
+            self.decode(batch.ids[start:end], errors=errors, skip_specials=skip_specials)
+            for start, end in pairwise(batch.offsets.tolist())
+        ]
 
     def stream_decoder(self, *, skip_specials: bool = True) -> StreamDecoder:
         """A decoder for ids that come one by one; it gives out whole characters only."""

@@ -1,6 +1,7 @@
 //! The facade: one tokenizer, whatever model is behind it.
 
 mod characters;
+mod encoding;
 mod identity;
 mod kinds;
 mod learning;
@@ -11,17 +12,13 @@ pub use characters::CharacterWords;
 pub use kinds::{Kind, Units, WordUnits};
 pub use learning::LearnReport;
 
-use crate::control::Control;
-use crate::encode::{
-    Allowed, Batch, Bpe, Characters, MARK, Merge, Run, Scratch, Scratches, Specials, Words,
-    encode_batch, word_units,
-};
+use crate::encode::{Bpe, Characters, MARK, Merge, Scratches, Specials, Words};
 use crate::error::{Error, Result};
 use crate::split::{Scheme, Splitter, UNICODE_VERSION};
 use crate::vocab::{Token, Vocab, quote};
 
 #[derive(Debug, Clone)]
-enum Model {
+pub(crate) enum Model {
     Bytes { splitter: Splitter, bpe: Box<Bpe> },
     Characters(Box<Characters>),
     Words(Box<Words>),
@@ -33,6 +30,8 @@ pub struct Tokenizer {
     vocab: Vocab,
     model: Model,
     specials: Specials,
+    /// bytes of the longest token, or of the longest name of a special
+    longest_token: u64,
     fingerprint: String,
     /// not part of what the tokenizer is: only learning knows them
     merge_counts: Option<Vec<u64>>,
@@ -126,10 +125,13 @@ impl Tokenizer {
 
     fn new(vocab: Vocab, model: Model) -> Result<Self> {
         let specials = Specials::new(vocab.specials())?;
+        let lens = (0..vocab.len() as u32).map(|id| vocab.spelled(id).len() as u64);
+        let longest_token = lens.max().unwrap_or(0);
         let mut tokenizer = Self {
             vocab,
             model,
             specials,
+            longest_token,
             fingerprint: String::new(),
             merge_counts: None,
             scratches: Scratches::default(),
@@ -200,15 +202,6 @@ impl Tokenizer {
         }
     }
 
-    /// `text` in runs of about `unit_bytes` that can be encoded each by itself.
-    pub(crate) fn units_of<'t>(&self, text: &'t [u8], unit_bytes: usize) -> Vec<&'t [u8]> {
-        match &self.model {
-            Model::Bytes { splitter, .. } => splitter.units(text, unit_bytes),
-            Model::Characters(_) => vec![text],
-            Model::Words(_) => word_units(text, unit_bytes),
-        }
-    }
-
     /// The merges, in the order files list them.
     pub fn merges(&self) -> &[Merge] {
         match &self.model {
@@ -242,57 +235,6 @@ impl Tokenizer {
             Model::Bytes { .. } => None,
             Model::Characters(characters) => characters.unknown(),
             Model::Words(words) => words.unknown(),
-        }
-    }
-
-    /// The ids of `text`.
-    ///
-    /// # Errors
-    /// [`Error::UnknownToken`], [`Error::Text`] as the model says; [`Error::Interrupted`].
-    pub fn encode(&self, text: &[u8], allowed: &Allowed, control: &Control) -> Result<Vec<u32>> {
-        self.encode_batch(&[text], allowed, 1, control).map(|batch| batch.ids)
-    }
-
-    /// The ids of several texts, on up to `threads` threads; the ids do not depend on how many.
-    ///
-    /// # Errors
-    /// As [`Tokenizer::encode`].
-    pub fn encode_batch(
-        &self,
-        texts: &[&[u8]],
-        allowed: &Allowed,
-        threads: usize,
-        control: &Control,
-    ) -> Result<Batch> {
-        encode_batch(self, texts, &self.specials.finder(allowed)?, threads, control)
-    }
-
-    /// What threads work with, kept between calls.
-    pub(crate) fn scratches(&self) -> &Scratches {
-        &self.scratches
-    }
-
-    /// Append the ids of a text without specials.
-    pub(crate) fn encode_text(
-        &self,
-        text: &[u8],
-        ids: &mut Vec<u32>,
-        scratch: &mut Scratch,
-        control: &Control,
-    ) -> Result<()> {
-        match &self.model {
-            Model::Characters(characters) => characters.encode(text, ids),
-            Model::Words(words) => words.encode(text, ids, scratch, control),
-            Model::Bytes { splitter, bpe } => {
-                let mut ends = std::mem::take(&mut scratch.ends);
-                let outcome = splitter.try_for_each_run(text, &mut ends, |start, ends| {
-                    control.check()?;
-                    let run = Run { text, start, ends };
-                    bpe.encode_run(&self.vocab, run, ids, scratch, control)
-                });
-                scratch.ends = ends;
-                outcome
-            }
         }
     }
 

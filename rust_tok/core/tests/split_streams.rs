@@ -1,4 +1,5 @@
 //! A document that comes in parts splits as the whole does, wherever the parts end.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use proptest::prelude::*;
 use rust_tok::Splitter;
@@ -13,6 +14,24 @@ const ALPHABET: [&str; 16] = [
 
 fn schemes() -> impl Iterator<Item = Splitter> {
     Scheme::ALL.iter().map(|&scheme| Splitter::scheme(scheme))
+}
+
+/// Patterns that end their matches in different ways: at the next character, at one far away, after so
+/// many, by the order of alternatives.
+const PATTERNS: [&str; 9] = [
+    r"\w+|\s+|[^\w\s]+",
+    r"\p{L}+|\s",
+    r"a.*s|a",
+    r"a.*?s|[a-zB]",
+    r"ab|a|aB1?",
+    r"\p{N}{1,3}| ?\p{L}+|\s+",
+    r"(?s).",
+    r"'(?:s|aa)|[^']+",
+    r"[^\n]*\n|[^\n]+",
+];
+
+fn custom() -> impl Iterator<Item = Splitter> {
+    PATTERNS.iter().map(|pattern| Splitter::pattern(pattern).unwrap())
 }
 
 fn check(splitter: &Splitter, text: &[u8], seen: usize) -> Result<(), String> {
@@ -33,6 +52,28 @@ fn every_short_text_is_cut_where_it_may_be() {
             // behind a piece that is safely over, for otherwise there are too few pieces to cut
             let text: String = ["x-"].into_iter().chain((0..5).map(digit)).collect();
             check(&splitter, text.as_bytes(), text.len() - digit(4).len()).unwrap();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 400, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn custom_patterns_are_cut_where_they_may_be(
+        characters in prop::collection::vec(prop::sample::select(&ALPHABET[..]), 1..24),
+        broken in any::<bool>(),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let mut text = characters.concat().into_bytes();
+        if broken {
+            text.insert(at.index(text.len()), 0xe6);
+        }
+        let seen = at.index(text.len() + 1);
+        for splitter in custom() {
+            check(&splitter, &text, seen).map_err(TestCaseError::fail)?;
         }
     }
 }
@@ -76,6 +117,26 @@ fn a_stream_gives_the_pieces_of_the_whole() {
         }
         assert_eq!(pieces, splitter.pieces(text.as_bytes()).len(), "{}", splitter.name());
         assert_eq!(runs > 1, splitter.name() != "none");
+    }
+}
+
+#[test]
+fn custom_patterns_are_cut_where_a_match_is_over() {
+    let text = "some words, and 12345 numbers";
+    for (pattern, expected) in [
+        (r"\w+|\s+|[^\w\s]+", "some words, and 12345 "),
+        (r"\w+", "some words, and 12345"),
+        // a match is told one byte late, and that it is over another
+        (r"(?s).", "some words, and 12345 numbe"),
+        // might go on to an x that has not come
+        (r"s.*x|\w|\W", ""),
+        // look around, or match nothing
+        (r"\b\w+\b", ""),
+        (r"^\w+|\w+", ""),
+        (r"\w*", ""),
+    ] {
+        let cut = Splitter::pattern(pattern).unwrap().last_cut(text.as_bytes());
+        assert_eq!(&text[..cut], expected, "{pattern}");
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod counts;
 mod door;
+mod encoding;
 mod errors;
 mod files;
 mod formats;
@@ -21,6 +22,8 @@ use pyo3::prelude::*;
 mod _rust_tok {
     #[pymodule_export]
     use super::counts::Counts;
+    #[pymodule_export]
+    use super::encoding::StreamEncoder;
     #[pymodule_export]
     use super::files::{Blake3, Decompressor, blake3_hex};
     #[pymodule_export]

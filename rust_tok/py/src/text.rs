@@ -5,11 +5,14 @@ use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::type_hint_union;
-use pyo3::types::PyString;
+use pyo3::types::{PyList, PyString};
+use rust_tok::Error;
+
+use crate::errors::to_python;
 
 /// One text; the Python object stays alive as long as this does.
 pub(crate) enum Text {
-    /// a `str` without lone surrogates
+    /// a `str` without halves of surrogate pairs
     Str(PyBackedStr),
     /// any bytes
     Bytes(PyBackedBytes),
@@ -24,18 +27,31 @@ impl<'py> FromPyObject<'_, 'py> for Text {
     );
 
     fn extract(text: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        // by type first, so that a lone surrogate is a UnicodeEncodeError and not a wrong type
-        if text.is_instance_of::<PyString>() {
-            return text.extract().map(Self::Str);
-        }
-        text.extract().map(Self::Bytes).map_err(|_| {
-            let found = text.get_type().name().map_or_else(|_| String::new(), |n| n.to_string());
-            PyTypeError::new_err(format!("expected str or bytes, found {found}"))
-        })
+        Self::of(&text, "")
     }
 }
 
 impl Text {
+    /// The text of a Python object; `place` begins the message of an error.
+    fn of(text: &Bound<'_, PyAny>, place: &str) -> PyResult<Self> {
+        // by type first, so that half of a surrogate pair is not told as a wrong type
+        if text.is_instance_of::<PyString>() {
+            return text.extract().map(Self::Str).map_err(|error| {
+                let at = error.value(text.py()).getattr("start").and_then(|at| at.extract::<usize>());
+                let Ok(at) = at else { return error };
+                let problem = format!(
+                    "{place}found half of a surrogate pair at character {at}, which is no text; encode it \
+                     with errors=\"replace\", or give bytes"
+                );
+                to_python(text.py(), &Error::Text(problem))
+            });
+        }
+        text.extract().map(Self::Bytes).map_err(|_| {
+            let found = text.get_type().name().map_or_else(|_| String::new(), |n| n.to_string());
+            PyTypeError::new_err(format!("{place}expected str or bytes, found {found}"))
+        })
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Self::Str(text) => text.as_bytes(),
@@ -44,7 +60,31 @@ impl Text {
     }
 }
 
-/// The bytes of several texts.
-pub(crate) fn slices(texts: &[Text]) -> Vec<&[u8]> {
-    texts.iter().map(Text::bytes).collect()
+/// Several texts; an error names the text that it is in.
+pub(crate) struct Texts(Vec<Text>);
+
+impl<'py> FromPyObject<'_, 'py> for Texts {
+    type Error = PyErr;
+
+    const INPUT_TYPE: PyStaticExpr = <Vec<Text> as FromPyObject>::INPUT_TYPE;
+
+    fn extract(texts: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let numbered = texts.cast::<PyList>()?.iter().enumerate();
+        let one = |(number, text): (usize, Bound<'py, PyAny>)| {
+            Text::of(&text, &format!("text {number}: "))
+        };
+        numbered.map(one).collect::<PyResult<_>>().map(Self)
+    }
+}
+
+impl Texts {
+    /// Their bytes.
+    pub(crate) fn slices(&self) -> Vec<&[u8]> {
+        self.0.iter().map(Text::bytes).collect()
+    }
+
+    /// How many bytes they have together.
+    pub(crate) fn num_bytes(&self) -> usize {
+        self.0.iter().map(|text| text.bytes().len()).sum()
+    }
 }

@@ -6,42 +6,21 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 use rust_tok as core;
 use rust_tok::control::Control;
 use rust_tok::count::file::Pieces;
-use rust_tok::encode::Allowed;
+use rust_tok::encode::Dropout;
 use rust_tok::learn::Tie;
 use rust_tok::split::Scheme;
 use rust_tok::tokenizer::{CharacterWords, Units};
 use rust_tok::{Error, Splitter};
 
 use crate::counts::Counts;
-use crate::door::{QUICK_BYTES, enter, quick};
+use crate::door::{enter, quick};
+use crate::encoding::{AllowedSpecial, Dtype, Unit, long_or_quick};
 use crate::learning::{LearnLimits, LearnOptions, report};
-use crate::text::{Text, slices};
+use crate::text::{Text, Texts};
 
 /// Text to ids and back. Immutable.
 #[pyclass(frozen, module = "primetone._rust_tok")]
 pub(crate) struct Tokenizer(pub(crate) core::Tokenizer);
-
-/// What `allowed_special` may be: names, or "all".
-#[derive(FromPyObject)]
-enum AllowedSpecial {
-    #[pyo3(transparent, annotation = "str")]
-    Word(String),
-    #[pyo3(transparent, annotation = "collection of str")]
-    Names(Vec<String>),
-}
-
-impl AllowedSpecial {
-    fn into_core(self) -> core::Result<Allowed> {
-        match self {
-            Self::Word(word) if word == "all" => Ok(Allowed::All),
-            Self::Word(word) => Err(Error::Argument(format!(
-                "allowed_special must be \"all\" or a collection of names; found {word:?}"
-            ))),
-            Self::Names(names) if names.is_empty() => Ok(Allowed::Nothing),
-            Self::Names(names) => Ok(Allowed::Names(names)),
-        }
-    }
-}
 
 pub(crate) fn splitter(split: Option<&str>, pattern: Option<&str>) -> core::Result<Splitter> {
     match (split, pattern) {
@@ -54,18 +33,6 @@ pub(crate) fn splitter(split: Option<&str>, pattern: Option<&str>) -> core::Resu
             ))
         }),
         (None, None) => Err(Error::Pattern("give a split or a pattern".to_owned())),
-    }
-}
-
-impl Tokenizer {
-    /// Ids as an array of the smallest type that holds the whole vocabulary.
-    fn array<'py>(&self, py: Python<'py>, ids: Vec<u32>) -> Bound<'py, PyAny> {
-        if self.0.vocab().len() <= 1 << 16 {
-            let ids: Vec<u16> = ids.into_iter().map(|id| id as u16).collect();
-            PyArray1::from_vec(py, ids).into_any()
-        } else {
-            PyArray1::from_vec(py, ids).into_any()
-        }
     }
 }
 
@@ -310,43 +277,93 @@ impl Tokenizer {
     }
 
     /// The ids of one text.
-    #[pyo3(signature = (text, *, allowed_special))]
+    #[pyo3(signature = (text, *, allowed_special, dropout, seed, dtype))]
     fn encode<'py>(
         &self,
         py: Python<'py>,
         text: Text,
         allowed_special: AllowedSpecial,
+        dropout: f64,
+        seed: u64,
+        dtype: Dtype,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let work =
-            |control: &Control| self.0.encode(text.bytes(), &allowed_special.into_core()?, control);
-        let ids = if text.bytes().len() < QUICK_BYTES {
-            quick(py, work)?
-        } else {
-            enter(py, &Control::default(), None, work)?
-        };
-        Ok(self.array(py, ids))
+        let (texts, width) = ([text.bytes()], quick(py, |_| dtype.width(&self.0))?);
+        let batch = long_or_quick(py, texts[0].len(), |control| {
+            let dropout = Dropout::new(dropout, seed)?;
+            self.0.encode_batch(&texts, &allowed_special.into_core()?, dropout, 1, control)
+        })?;
+        Ok(width.array(py, batch.ids))
     }
 
     /// The ids of several texts, one after the other, and where each begins.
-    #[pyo3(signature = (texts, *, allowed_special, threads))]
+    #[pyo3(signature = (texts, *, allowed_special, dropout, seed, dtype, threads))]
+    #[expect(clippy::too_many_arguments, reason = "each is an argument of the Python method")]
     fn encode_batch<'py>(
         &self,
         py: Python<'py>,
-        texts: Vec<Text>,
+        texts: Texts,
         allowed_special: AllowedSpecial,
+        dropout: f64,
+        seed: u64,
+        dtype: Dtype,
         threads: usize,
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyArray1<u64>>)> {
-        let slices = slices(&texts);
-        let bytes: usize = slices.iter().map(|slice| slice.len()).sum();
-        let work = |control: &Control| {
-            self.0.encode_batch(&slices, &allowed_special.into_core()?, threads, control)
-        };
-        let batch = if bytes < QUICK_BYTES {
-            quick(py, work)?
-        } else {
-            enter(py, &Control::default(), None, work)?
-        };
-        Ok((self.array(py, batch.ids), PyArray1::from_vec(py, batch.offsets)))
+        let (texts, num_bytes) = (texts.slices(), texts.num_bytes());
+        let width = quick(py, |_| dtype.width(&self.0))?;
+        let batch = long_or_quick(py, num_bytes, |control| {
+            let dropout = Dropout::new(dropout, seed)?;
+            self.0.encode_batch(&texts, &allowed_special.into_core()?, dropout, threads, control)
+        })?;
+        Ok((width.array(py, batch.ids), PyArray1::from_vec(py, batch.offsets)))
+    }
+
+    /// The ids of one text, and where each begins and ends, flat; `unit` is "bytes" or "characters".
+    #[pyo3(signature = (text, *, allowed_special, unit, dtype))]
+    fn encode_with_offsets<'py>(
+        &self,
+        py: Python<'py>,
+        text: Text,
+        allowed_special: AllowedSpecial,
+        unit: Unit,
+        dtype: Dtype,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyArray1<u64>>)> {
+        let width = quick(py, |_| dtype.width(&self.0))?;
+        let encoded = long_or_quick(py, text.bytes().len(), |control| {
+            let allowed = allowed_special.into_core()?;
+            self.0.encode_with_spans(text.bytes(), &allowed, unit.into_core()?, control)
+        })?;
+        let spans = encoded.spans.into_flattened();
+        Ok((width.array(py, encoded.ids), PyArray1::from_vec(py, spans)))
+    }
+
+    /// How many ids each of several texts has.
+    #[pyo3(signature = (texts, *, allowed_special, threads))]
+    fn count_batch<'py>(
+        &self,
+        py: Python<'py>,
+        texts: Texts,
+        allowed_special: AllowedSpecial,
+        threads: usize,
+    ) -> PyResult<Bound<'py, PyArray1<u64>>> {
+        let (texts, num_bytes) = (texts.slices(), texts.num_bytes());
+        let counts = long_or_quick(py, num_bytes, |control| {
+            self.0.count_batch(&texts, &allowed_special.into_core()?, threads, control)
+        })?;
+        Ok(PyArray1::from_vec(py, counts))
+    }
+
+    /// How many ids a text has, or None once that is sure to be more than `limit`.
+    #[pyo3(signature = (text, *, allowed_special, limit))]
+    fn count_until(
+        &self,
+        py: Python<'_>,
+        text: Text,
+        allowed_special: AllowedSpecial,
+        limit: u64,
+    ) -> PyResult<Option<u64>> {
+        long_or_quick(py, text.bytes().len(), |control| {
+            self.0.count_until(text.bytes(), &allowed_special.into_core()?, limit, control)
+        })
     }
 
     /// The bytes that ids spell.

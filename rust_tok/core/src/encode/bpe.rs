@@ -1,5 +1,6 @@
 //! Byte-level BPE: the pieces of a text are bytes, and bytes merge.
 
+use super::dropout::Draws;
 use super::merge::{Merge, Merger};
 use super::pieces::{FewIds, Hashed, SHORT, ShortTokens};
 use super::scratch::Scratch;
@@ -139,6 +140,96 @@ impl Bpe {
             ids.extend_from_slice(&waiting[..len]);
         }
         Ok(())
+    }
+
+    /// How many ids the pieces of `run` have.
+    pub(crate) fn count_run(
+        &self,
+        vocab: &Vocab,
+        run: Run<'_>,
+        scratch: &mut Scratch,
+        control: &Control,
+    ) -> Result<u64> {
+        let Run { text, mut start, ends } = run;
+        let (hasher, mut count) = (self.short.hasher(), 0);
+        let mut pieces = [Hashed::default(); BATCH];
+        scratch.piece_counts.begin();
+        for ends in ends.chunks(BATCH) {
+            let mut begin = start;
+            for (&end, piece) in ends.iter().zip(&mut pieces) {
+                let len = end.wrapping_sub(begin);
+                *piece = Hashed::default();
+                if len <= SHORT {
+                    let hashed = hasher.hashed(text, begin, len);
+                    scratch.piece_counts.prefetch(&hashed);
+                    *piece = hashed;
+                }
+                begin = end;
+            }
+            // numbers of the pieces that were not counted yet, gathered without a branch
+            let (mut others, mut num_others) = ([0; BATCH], 0);
+            for (at, piece) in pieces[..ends.len()].iter().enumerate() {
+                let known = scratch.piece_counts.get(piece);
+                others[num_others] = at;
+                num_others += usize::from(known == 0);
+                count += known;
+            }
+            for &at in &others[..num_others] {
+                let piece = &pieces[at];
+                let known = if self.short.get(piece).is_some() {
+                    1
+                } else if let Some(merged) = scratch.merged.get(piece) {
+                    merged.len() as u64
+                } else {
+                    let begin = if at == 0 { start } else { ends[at - 1] };
+                    self.count_other(vocab, &text[begin..ends[at]], piece, scratch, control)?
+                };
+                scratch.piece_counts.insert(hasher, piece, known);
+                count += known;
+            }
+            start = begin;
+        }
+        Ok(count)
+    }
+
+    /// How many ids a piece has that the tables of short ones do not hold.
+    fn count_other(
+        &self,
+        vocab: &Vocab,
+        piece: &[u8],
+        hashed: &Hashed,
+        scratch: &mut Scratch,
+        control: &Control,
+    ) -> Result<u64> {
+        let mut ids = std::mem::take(&mut scratch.counted);
+        ids.clear();
+        self.encode_other(vocab, piece, &mut ids, scratch, control)?;
+        scratch.merged.insert(self.short.hasher(), hashed, &ids);
+        scratch.counted = ids;
+        Ok(scratch.counted.len() as u64)
+    }
+
+    /// Append the ids of a piece of which merges are dropped as `draws` say; where it would be taken
+    /// whole though no merges make it, that is dropped, too.
+    pub(crate) fn encode_dropping(
+        &self,
+        vocab: &Vocab,
+        piece: &[u8],
+        mut draws: Draws,
+        ids: &mut Vec<u32>,
+        scratch: &mut Scratch,
+        control: &Control,
+    ) -> Result<()> {
+        if self.ignore_merges
+            && let Some(id) = vocab.id_of(piece)
+            && self.unreachable.binary_search(&id).is_ok()
+            && !draws.drops()
+        {
+            ids.push(id);
+            return Ok(());
+        }
+        let symbols = piece.iter().map(|&byte| self.byte_ids[byte as usize]);
+        self.merger.merge_dropping(symbols, ids, scratch, control, || draws.drops())
     }
 
     /// Append the ids of a piece that the tables of short ones do not hold.

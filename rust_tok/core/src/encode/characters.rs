@@ -1,8 +1,11 @@
 //! A character-level model: one id a character of a frozen alphabet.
 
+use std::ops::ControlFlow;
+
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use super::specials::Part;
 use crate::error::{Error, Result};
 
 const NONE: u32 = u32::MAX;
@@ -46,32 +49,52 @@ impl Characters {
         }
     }
 
-    /// Text that is made of characters.
+    /// The text of a part of a document, which is made of characters.
     ///
     /// # Errors
     /// [`Error::Text`] for bytes that are not UTF-8.
-    pub(crate) fn text(text: &[u8]) -> Result<&str> {
-        std::str::from_utf8(text).map_err(|error| {
+    pub(crate) fn text(part: Part<'_>) -> Result<&str> {
+        std::str::from_utf8(part.text).map_err(|error| {
             Error::Text(format!(
                 "a tokenizer of characters needs UTF-8 text; the byte at {} is not part of any: decode \
                  the text first, or use a byte-level tokenizer",
-                error.valid_up_to()
+                part.at + error.valid_up_to()
             ))
         })
     }
 
-    /// Append the ids of `text`.
+    /// Call `visit` with where each character of a part begins, and its id, until it says that this is
+    /// enough.
     ///
     /// # Errors
     /// [`Error::Text`] for bytes that are not UTF-8; [`Error::UnknownToken`] for a character outside
     /// the alphabet when there is no unknown id.
-    pub(crate) fn encode(&self, text: &[u8], ids: &mut Vec<u32>) -> Result<()> {
-        ids.reserve(text.len());
-        for (at, character) in Self::text(text)?.char_indices() {
+    pub(crate) fn for_each(
+        &self,
+        part: Part<'_>,
+        mut visit: impl FnMut(usize, u32) -> ControlFlow<()>,
+    ) -> Result<()> {
+        for (at, character) in Self::text(part)?.char_indices() {
             let id = self.id_of(character).or(self.unknown);
-            ids.push(id.ok_or_else(|| self.unknown_character(character, at))?);
+            let at = part.at + at;
+            let id = id.ok_or_else(|| self.unknown_character(character, at))?;
+            if visit(at, id).is_break() {
+                break;
+            }
         }
         Ok(())
+    }
+
+    /// Append the ids of a part.
+    ///
+    /// # Errors
+    /// As [`Characters::for_each`].
+    pub(crate) fn encode(&self, part: Part<'_>, ids: &mut Vec<u32>) -> Result<()> {
+        ids.reserve(part.text.len());
+        self.for_each(part, |_, id| {
+            ids.push(id);
+            ControlFlow::Continue(())
+        })
     }
 
     pub(crate) fn unknown_character(&self, character: char, at: usize) -> Error {

@@ -114,6 +114,24 @@ impl Merger {
             PairTable::Wide(pairs) => merge(pairs, piece, ids, scratch, control),
         }
     }
+
+    /// As [`Merger::merge`], with each pair that could merge left out of a step where `drops` says so.
+    ///
+    /// # Errors
+    /// As [`Merger::merge`].
+    pub(crate) fn merge_dropping(
+        &self,
+        piece: impl ExactSizeIterator<Item = u32>,
+        ids: &mut Vec<u32>,
+        scratch: &mut Scratch,
+        control: &Control,
+        drops: impl FnMut() -> bool,
+    ) -> Result<()> {
+        match &self.pairs {
+            PairTable::Packed(pairs) => merge_by_heap(pairs, piece, ids, scratch, control, drops),
+            PairTable::Wide(pairs) => merge_by_heap(pairs, piece, ids, scratch, control, drops),
+        }
+    }
 }
 
 #[inline]
@@ -128,7 +146,7 @@ fn merge(
         merge_by_scan(pairs, piece, ids);
         Ok(())
     } else {
-        merge_by_heap(pairs, piece, ids, scratch, control)
+        merge_by_heap(pairs, piece, ids, scratch, control, || false)
     }
 }
 
@@ -174,12 +192,17 @@ fn merge_by_scan(
 }
 
 /// O(n log n): a linked list of symbols and a heap of (rank, position), stale entries skipped.
+///
+/// In each step `drops` is asked of pair after pair, the lowest rank first and the leftmost of equals;
+/// the first that it does not drop merges, and the others may merge in later steps. A step in which it
+/// drops all of them is the last.
 fn merge_by_heap(
     pairs: &impl Pairs,
     piece: impl ExactSizeIterator<Item = u32>,
     ids: &mut Vec<u32>,
     scratch: &mut Scratch,
     control: &Control,
+    mut drops: impl FnMut() -> bool,
 ) -> Result<()> {
     let Scratch { nodes, heap, .. } = scratch;
     nodes.clear();
@@ -196,7 +219,7 @@ fn merge_by_heap(
     }));
     let entry = |rank: u32, at: u32| Reverse(u64::from(rank) << 32 | u64::from(at));
     let mut entries = std::mem::take(heap).into_vec();
-    for at in 0..len - 1 {
+    for at in 0..len.saturating_sub(1) {
         if at.is_multiple_of(1 << 16) {
             control.check()?;
         }
@@ -207,7 +230,7 @@ fn merge_by_heap(
         }
     }
     *heap = BinaryHeap::from(entries);
-    let mut popped = 0_u32;
+    let (mut popped, mut dropped) = (0_u32, Vec::new());
     while let Some(Reverse(top)) = heap.pop() {
         popped = popped.wrapping_add(1);
         if popped.is_multiple_of(1 << 14) {
@@ -216,6 +239,14 @@ fn merge_by_heap(
         let (rank, at) = ((top >> 32) as u32, top as u32);
         let node = nodes[at as usize];
         if node.rank != rank || node.next == NONE {
+            continue;
+        }
+        // one that was dropped and then came anew with its rank is still one
+        if dropped.last() == Some(&Reverse(top)) {
+            continue;
+        }
+        if drops() {
+            dropped.push(Reverse(top));
             continue;
         }
         let right = nodes[node.next as usize];
@@ -239,8 +270,9 @@ fn merge_by_heap(
             let before = pairs.rank(nodes[node.previous as usize].id, made);
             set_rank(nodes, node.previous, before);
         }
+        heap.extend(dropped.drain(..));
     }
-    let mut at = 0;
+    let mut at = if len == 0 { NONE } else { 0 };
     while at != NONE {
         ids.push(nodes[at as usize].id);
         at = nodes[at as usize].next;
@@ -253,6 +285,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::bpe::{Bpe, Run};
+    use super::super::dropout::Dropout;
     use super::*;
 
     /// Merges over two letters in which any token may be split in several ways, with repeated ranks.
@@ -300,6 +333,28 @@ mod tests {
         }
     }
 
+    /// The definition of dropout: in each step, of the pairs that could merge in order of rank and
+    /// place, the first that is not dropped.
+    fn dropping_oracle(
+        merger: &Merger,
+        mut symbols: Vec<u32>,
+        mut drops: impl FnMut() -> bool,
+    ) -> Vec<u32> {
+        loop {
+            let mut candidates: Vec<_> = (1..symbols.len())
+                .filter_map(|at| {
+                    let is_it = |m: &&Merge| [m.left, m.right] == symbols[at - 1..=at];
+                    merger.merges.iter().find(is_it).map(|m| (m.rank, at - 1, m.id))
+                })
+                .collect();
+            candidates.sort_unstable();
+            let Some((_, at, id)) = candidates.into_iter().find(|_| !drops()) else {
+                return symbols;
+            };
+            symbols.splice(at..at + 2, [id]);
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig {
             cases: 2000, failure_persistence: None, ..ProptestConfig::default()
@@ -324,8 +379,12 @@ mod tests {
             ids.clear();
             let (idle, nodes) = (Control::default(), &mut scratch);
             match &bpe.merger.pairs {
-                PairTable::Packed(pairs) => merge_by_heap(pairs, symbols(), &mut ids, nodes, &idle),
-                PairTable::Wide(pairs) => merge_by_heap(pairs, symbols(), &mut ids, nodes, &idle),
+                PairTable::Packed(pairs) => {
+                    merge_by_heap(pairs, symbols(), &mut ids, nodes, &idle, || false)
+                }
+                PairTable::Wide(pairs) => {
+                    merge_by_heap(pairs, symbols(), &mut ids, nodes, &idle, || false)
+                }
             }.unwrap();
             prop_assert_eq!(&ids, &expected);
             // merged, then remembered
@@ -338,6 +397,27 @@ mod tests {
             ids.clear();
             bpe.encode_piece(&vocab, &piece, &mut ids, &mut scratch, &Control::default()).unwrap();
             prop_assert_eq!(&ids, &expected);
+        }
+
+        #[test]
+        fn dropping_equals_its_definition(
+            choices in prop::collection::vec((0..40_usize, 0..40_usize), 0..25),
+            piece in prop::collection::vec(prop::sample::select(b"aab".to_vec()), 0..100),
+            by_rank in any::<bool>(),
+            probability in prop::sample::select(vec![0.01, 0.3, 0.9, 1.0]),
+            seed in any::<u64>(),
+        ) {
+            let (_, bpe) = model(&choices, by_rank);
+            let symbols = || piece.iter().map(|&byte| u32::from(byte));
+            let draws = || Dropout::new(probability, seed).unwrap().unwrap().draws(1, 2);
+            let mut draw = draws();
+            let expected = dropping_oracle(&bpe.merger, symbols().collect(), || draw.drops());
+            let (mut ids, mut scratch) = (Vec::new(), Scratch::default());
+            let (idle, mut draw) = (Control::default(), draws());
+            let drops = || draw.drops();
+            bpe.merger.merge_dropping(symbols(), &mut ids, &mut scratch, &idle, drops).unwrap();
+            prop_assert_eq!(&ids, &expected);
+            prop_assert!(probability < 1.0 || ids.len() == piece.len());
         }
     }
 }

@@ -13,13 +13,13 @@ const MOST_SLOTS: u32 = 18;
 /// A short piece, ready to be looked up; the default stands for a piece that is not short.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Hashed {
-    key: Key,
-    hash: u64,
+    pub(super) key: Key,
+    pub(super) hash: u64,
 }
 
 impl Hashed {
     #[inline]
-    fn is_short(&self) -> bool {
+    pub(super) fn is_short(&self) -> bool {
         self.key.high != 0
     }
 }
@@ -30,13 +30,17 @@ pub(super) struct Hasher(Seed);
 
 impl Hasher {
     /// The piece of `len` bytes, 1 to 15, at `start` of `text`.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "handed over in memory, its two words are loaded as one"
+    )]
+    #[inline(always)]
     pub(super) fn hashed(self, text: &[u8], start: usize, len: usize) -> Hashed {
         self.of_key(Key::new(text, start, len))
     }
 
     #[inline]
-    fn of_key(self, key: Key) -> Hashed {
+    pub(super) fn of_key(self, key: Key) -> Hashed {
         Hashed { key, hash: self.0.hash(key) }
     }
 }

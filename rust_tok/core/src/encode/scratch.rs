@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use super::long_pieces::LongPieces;
 use super::merge::Node;
+use super::piece_counts::PieceCounts;
 use super::pieces::MergedPieces;
 use crate::split::PieceEnds;
 
@@ -21,8 +22,11 @@ pub(crate) struct Scratch {
     pub(crate) ends: PieceEnds,
     pub(super) merged: MergedPieces,
     pub(super) long: LongPieces,
+    pub(super) piece_counts: PieceCounts,
     pub(super) nodes: Vec<Node>,
     pub(super) heap: BinaryHeap<Reverse<u64>>,
+    /// the ids of a piece of which only their number is asked
+    pub(super) counted: Vec<u32>,
 }
 
 /// Those that no thread has at the moment.
@@ -38,8 +42,8 @@ impl Scratches {
 
     /// Keep one for the next call.
     pub(crate) fn give(&self, mut scratch: Scratch) {
-        if scratch.nodes.capacity() > MOST_NODES {
-            (scratch.nodes, scratch.heap) = Default::default();
+        if scratch.nodes.capacity().max(scratch.counted.capacity()) > MOST_NODES {
+            (scratch.nodes, scratch.heap, scratch.counted) = Default::default();
         }
         if let Ok(mut kept) = self.0.try_lock()
             && kept.len() < MOST_KEPT

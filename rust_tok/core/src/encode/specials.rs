@@ -28,6 +28,7 @@ pub(crate) struct Specials {
 pub(crate) struct Finder {
     automaton: Option<AhoCorasick>,
     ids: Vec<u32>,
+    names: Vec<Vec<u8>>,
 }
 
 impl Specials {
@@ -77,30 +78,44 @@ impl Finder {
             .match_kind(MatchKind::LeftmostLongest)
             .build(&names)
             .map_err(|error| Error::Vocabulary(format!("too many special tokens: {error}")))?;
-        Ok(Self { automaton: Some(automaton), ids })
+        let mut names: Vec<_> = names.into_iter().map(|name| name.as_bytes().to_vec()).collect();
+        names.sort_unstable();
+        Ok(Self { automaton: Some(automaton), ids, names })
     }
 
-    /// `text` in order: runs of plain text, and between them the ids of the specials found.
-    pub(crate) fn segments<'t>(&self, text: &'t [u8]) -> Vec<Segment<'t>> {
-        let Some(automaton) = &self.automaton else { return vec![Segment::Text(text)] };
-        let (mut segments, mut end) = (Vec::new(), 0);
+    /// The parts of a document, in order: runs of plain text, and between them the specials found.
+    pub(crate) fn parts<'t>(&self, document: usize, text: &'t [u8]) -> Vec<Part<'t>> {
+        let part = |at, end, special| Part { document, at, text: &text[at..end], special };
+        let Some(automaton) = &self.automaton else { return vec![part(0, text.len(), None)] };
+        let (mut parts, mut at) = (Vec::new(), 0);
         for found in automaton.find_iter(text) {
-            if found.start() > end {
-                segments.push(Segment::Text(&text[end..found.start()]));
+            if found.start() > at {
+                parts.push(part(at, found.start(), None));
             }
-            segments.push(Segment::Special(self.ids[found.pattern().as_usize()]));
-            end = found.end();
+            at = found.end();
+            parts.push(part(found.start(), at, Some(self.ids[found.pattern().as_usize()])));
         }
-        if end < text.len() {
-            segments.push(Segment::Text(&text[end..]));
+        if at < text.len() {
+            parts.push(part(at, text.len(), None));
         }
-        segments
+        parts
+    }
+
+    /// The names that are looked for, in ascending order.
+    pub(super) fn names(&self) -> &[Vec<u8>] {
+        &self.names
     }
 }
 
-/// A part of a text with specials in it.
+/// A part of a document that is encoded by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Segment<'t> {
-    Text(&'t [u8]),
-    Special(u32),
+pub(crate) struct Part<'t> {
+    /// the number of the document
+    pub(crate) document: usize,
+    /// where in the document it begins
+    pub(crate) at: usize,
+    /// its bytes
+    pub(crate) text: &'t [u8],
+    /// the special token whose name it is, if that was looked for
+    pub(crate) special: Option<u32>,
 }

@@ -141,7 +141,8 @@ impl Splitter {
             Kind::Scheme(scheme) if *scheme != Scheme::None => {
                 last_safe_cut(text).unwrap_or_else(|| cut_between_pieces(&self.pieces(text)))
             }
-            _ => 0,
+            Kind::Scheme(_) => 0,
+            Kind::Custom(custom) => custom.last_cut(text),
         }
     }
 

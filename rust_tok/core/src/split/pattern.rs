@@ -1,6 +1,11 @@
 //! A user's own split pattern, in an engine whose time is linear in the text.
 
+use std::sync::{Arc, OnceLock};
+
+use regex_automata::Input;
+use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::meta::Regex;
+use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
 
 use super::PieceEnds;
@@ -14,6 +19,8 @@ const COMPILED_LIMIT_BYTES: usize = 10 << 20;
 pub(super) struct CustomPattern {
     text: String,
     regex: Regex,
+    /// tells where a match is sure to end; made when it is first asked
+    walker: Arc<OnceLock<Option<DFA>>>,
 }
 
 impl CustomPattern {
@@ -31,7 +38,7 @@ impl CustomPattern {
             )));
         }
         let regex = Regex::builder()
-            .syntax(syntax::Config::new().unicode(true).utf8(true))
+            .syntax(syntax_of_patterns())
             .configure(
                 Regex::config()
                     .nfa_size_limit(Some(COMPILED_LIMIT_BYTES))
@@ -49,7 +56,21 @@ impl CustomPattern {
                      (gpt2, gpt4, o200k, llama3, qwen2, tekken, none)"
                 ))
             })?;
-        Ok(Self { text: text.to_owned(), regex })
+        Ok(Self { text: text.to_owned(), regex, walker: Arc::default() })
+    }
+
+    /// Where the longest beginning of `text` ends that splits as it would however the text went on.
+    ///
+    /// Matches are walked byte by byte: where no thread of the automaton is left alive, nothing that
+    /// follows can change the match before it. Cuts lie behind such matches. 0 for patterns that look
+    /// around, or match nothing at all, which what is cut off would be missed by.
+    pub(super) fn last_cut(&self, text: &[u8]) -> usize {
+        let Some(walker) = self.walker.get_or_init(|| walker(&self.text)) else { return 0 };
+        let (mut cache, mut cut) = (walker.create_cache(), 0);
+        while let Some(end) = certain_match(walker, &mut cache, text, cut) {
+            cut = end;
+        }
+        cut
     }
 
     pub(super) fn text(&self) -> &str {
@@ -81,6 +102,40 @@ impl CustomPattern {
         }
         if ends.as_slice().is_empty() { Ok(()) } else { visit(run_start, ends.as_slice()) }
     }
+}
+
+/// An automaton of `pattern` to walk along, if what stands before and behind a text plays no part.
+fn walker(pattern: &str) -> Option<DFA> {
+    let properties = regex_syntax::parse(pattern).ok()?;
+    let properties = properties.properties();
+    if !properties.look_set().is_empty() || properties.minimum_len().is_none_or(|len| len == 0) {
+        return None;
+    }
+    let limits = thompson::Config::new().nfa_size_limit(Some(COMPILED_LIMIT_BYTES));
+    DFA::builder().syntax(syntax_of_patterns()).thompson(limits).build(pattern).ok()
+}
+
+/// Where the first match at or after `from` ends, if nothing that follows `text` can change that.
+fn certain_match(walker: &DFA, cache: &mut Cache, text: &[u8], from: usize) -> Option<usize> {
+    let input = Input::new(text).span(from..text.len());
+    let mut state = walker.start_state_forward(cache, &input).ok()?;
+    let mut end = None;
+    for (at, &byte) in text.iter().enumerate().skip(from) {
+        state = walker.next_state(cache, state, byte).ok()?;
+        if state.is_match() {
+            // told one byte late
+            end = Some(at);
+        } else if state.is_dead() {
+            return end;
+        } else if state.is_quit() {
+            return None;
+        }
+    }
+    None
+}
+
+fn syntax_of_patterns() -> syntax::Config {
+    syntax::Config::new().unicode(true).utf8(true)
 }
 
 /// The first possessive quantifier of `pattern`: this engine would read `a++` as `(a+)+`.
