@@ -182,11 +182,14 @@ impl Counts {
         let most_bytes =
             max_memory.map_or(most_bytes, |limit| most_bytes.min((limit / 64) as usize));
         let most_kept = max_memory.map_or(usize::MAX, |limit| (limit / 16) as usize);
+        // within a limit a batch is counted as a whole: it must have enough for all threads
+        let batch_bytes =
+            if spill.is_some() { most_bytes / 2 } else { BATCH_BYTES.min(most_bytes) };
         let mut counting = quick(py, |_| Counting::new(splitter.clone(), threads, spill))?;
         let mut reader = Reader {
             items: PyIterator::from_object(texts)?,
             stream: TextStream::new(splitter.clone(), most_kept),
-            batch_bytes: BATCH_BYTES.min(most_bytes),
+            batch_bytes,
             num_documents: 0,
         };
         // texts are read while others are counted

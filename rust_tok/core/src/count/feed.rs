@@ -14,12 +14,16 @@ use crate::split::Splitter;
 /// Texts are shared out in units of about this size.
 const UNIT_BYTES: usize = 128 << 10;
 
+/// What a text takes beside its bytes, about: the object that holds it, and its place in the feed.
+const OBJECT_BYTES: usize = 128;
+
 /// Texts cut into units, and small units put together to jobs.
 pub(super) struct Load<T> {
     texts: Vec<(T, u64)>,
     units: Vec<Unit>,
     /// where the units of each job end
     jobs: Vec<usize>,
+    /// what it holds in memory, about
     num_bytes: usize,
 }
 
@@ -38,7 +42,7 @@ impl<T: AsRef<[u8]>> Load<T> {
         let (mut units, mut jobs, mut job_bytes, mut num_bytes) = (Vec::new(), Vec::new(), 0, 0);
         for (number, (text, weight)) in texts.iter().enumerate() {
             let text = text.as_ref();
-            num_bytes += text.len();
+            num_bytes += text.len() + OBJECT_BYTES;
             let parts = match (*weight, text.len()) {
                 (0, _) | (_, 0) => vec![],
                 (_, len) if len < 2 * UNIT_BYTES => vec![text],
@@ -168,6 +172,12 @@ impl<T: AsRef<[u8]>> Feed<T> {
         !state.is_left
     }
 
+    /// About how much is on its way.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.lock().held_bytes
+    }
+
     /// Say that no more texts come.
     pub fn end(&self) {
         self.lock().has_ended = true;
@@ -208,10 +218,11 @@ impl<T: AsRef<[u8]>> Feed<T> {
     /// Give back what was counted.
     pub(super) fn done(&self, share: Share<T>) {
         let mut state = self.lock();
-        // shares come and go under the lock only
-        if Arc::strong_count(&share.load) == 1 {
-            state.held_bytes -= share.load.num_bytes;
-            state.counted.push(share.load);
+        // shares come and go under the lock only: declared behind the guard, this one goes before it
+        let load = share.load;
+        if Arc::strong_count(&load) == 1 {
+            state.held_bytes -= load.num_bytes;
+            state.counted.push(load);
             self.went.notify_all();
         }
     }

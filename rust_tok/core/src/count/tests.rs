@@ -49,6 +49,28 @@ fn count_fed(splitter: &Splitter, texts: &[(&[u8], u64)], threads: usize) -> Res
     Ok(counting.finish(&control)?.table)
 }
 
+#[test]
+fn a_feed_forgets_what_was_counted_whoever_gives_it_back_last() {
+    let splitter = Splitter::scheme(Scheme::Gpt2);
+    let text = vec![b'a'; 128 << 10];
+    let feed = Feed::new(splitter, usize::MAX);
+    for _ in 0..2000 {
+        // two jobs, which two threads give back at nearly the same time
+        feed.push(vec![(text.as_slice(), 1), (text.as_slice(), 1)]);
+    }
+    feed.end();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(share) = feed.take(false) {
+                    feed.done(share);
+                }
+            });
+        }
+    });
+    assert_eq!(feed.held_bytes(), 0);
+}
+
 /// Count in two batches, and by a feed, on each number of threads.
 fn check(splitter: &Splitter, texts: &[(&[u8], u64)]) {
     let expected = one_by_one(splitter, texts);
