@@ -54,7 +54,7 @@ fn a_feed_forgets_what_was_counted_whoever_gives_it_back_last() {
     let splitter = Splitter::scheme(Scheme::Gpt2);
     let text = vec![b'a'; 128 << 10];
     let feed = Feed::new(splitter, usize::MAX);
-    for _ in 0..2000 {
+    for _ in 0..10_000 {
         // two jobs, which two threads give back at nearly the same time
         feed.push(vec![(text.as_slice(), 1), (text.as_slice(), 1)]);
     }
