@@ -84,7 +84,7 @@ def duration_words(seconds: float) -> str:
 
 
 def wants_colour() -> bool:
-    """Whether stdout takes colours: a terminal does, unless NO_COLOR or FORCE_COLOR are set."""
+    """Whether stdout takes colours: NO_COLOR forbids it, FORCE_COLOR has it, else a terminal does."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
