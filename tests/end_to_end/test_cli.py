@@ -243,6 +243,9 @@ def test_tokenizers_are_compared(call: Call, made: Path, text: Path, tmp_path: P
     assert "where they first differ" in table.out
     assert table.out.count(", byte ") == 2
     assert "the same tokens" in call("compare-tokenizers", tokenizer, tokenizer, text).out
+    silent = call("compare-tokenizers", tokenizer, smaller, text, "--show", 0)
+    assert silent.code == 0
+    assert "" not in silent.out.splitlines()
     words = tmp_path / "words.json"
     assert (
         call("learn", text, "--units", "characters", "--vocab-size", 100, "--out", words).code == 0

@@ -160,6 +160,19 @@ def test_compressors_find_repetition_and_nothing_in_noise(bits_per_byte) -> None
     assert bits_per_byte(text[:10_000], text[10_000:]) == pytest.approx(8, abs=0.4)
 
 
+def test_ppm_takes_no_more_memory_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def added(known: bytes, text: bytes, *, order: int, memory_bytes: int) -> int:
+        asked.append(memory_bytes)
+        return 1
+
+    monkeypatch.setattr("primetone.evaluation.baselines.ppm_added_bytes", added)
+    ppm_bits_per_byte(bytes(1 << 27), b"x", max_train_bytes=1 << 27)
+    ppm_bits_per_byte(b"x", b"x")
+    assert asked == [2**32 - 37, 1 << 20]
+
+
 def test_best_is_the_lowest_order_of_equals() -> None:
     result = ngram_bits_per_byte(b"a", b"b", max_order=4)
     assert len(set(result.bits_per_byte.values())) == 1

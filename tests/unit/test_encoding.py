@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +65,13 @@ def test_counting_stops_at_the_limit(tokenizer: Tokenizer) -> None:
     assert tokenizer.count_until("", 0) == 0
     endless = Tokenizer.learn(["aaaa"], vocab_size=300, split="none")
     assert endless.count_until("a" * (8 << 20), 1000) is None
+    # what has no id stands behind what is enough
+    letters, text = Tokenizer.characters(["a"], specials=[]), "a" * 100_000 + "z"
+    assert letters.count_until(text, 1000) is None
+    with pytest.raises(UnknownTokenError, match="'z'"):
+        letters.count(text)
+    with pytest.raises(TextError):
+        letters.count_until(b"aaa\xff", 1)
     with pytest.raises(ConfigError, match="at least 0; found -1"):
         tokenizer.count_until("x", -1)
 
@@ -105,6 +114,15 @@ def test_padding_that_cannot_be(tokenizer: Tokenizer) -> None:
         tokenizer.encode_padded(["a"], side="middle")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="length"):
         tokenizer.encode_padded(["a"], length=-1)
+
+
+def test_padding_is_no_hole_of_the_vocabulary(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.tiktoken"
+    path.write_bytes(b"".join(b64encode(bytes([n])) + b" %d\n" % n for n in range(256)))
+    sparse = Tokenizer.load(path, split="gpt2", specials={"<pad>": 300})
+    assert sparse.encode_padded(["a", ""], pad_id=300).ids.tolist() == [[97], [300]]
+    with pytest.raises(UnknownTokenError, match="299"):
+        sparse.encode_padded(["a"], pad_id=299)
 
 
 def test_the_type_of_ids_is_chosen_everywhere(tokenizer: Tokenizer, large: Tokenizer) -> None:

@@ -10,7 +10,13 @@ from torch.nn import functional as F
 
 from primetone.nn import kernels
 from primetone.nn.attention import LayerCache, SelfAttention, attend_among
-from primetone.nn.kernels import causal_attention, rms_normalise, squared_relu
+from primetone.nn.kernels import (
+    PLAIN_ATTENTION_CONTEXT,
+    attention_among_few,
+    causal_attention,
+    rms_normalise,
+    squared_relu,
+)
 from primetone.nn.layers import FeedForward, LayerNorm, RMSNorm, StackedLinear
 from primetone.nn.positions import Rotary, sinusoidal_table, turn
 
@@ -148,3 +154,14 @@ def test_dropout_keeps_the_mean_and_gives_its_own_gradient() -> None:
     torch.manual_seed(3)
     assert torch.equal(first, kernels.dropout(torch.ones(999), 0.5, training=True))
     assert torch.equal(kernels.dropout(x, 0.3, training=False), x)
+
+
+@pytest.mark.parametrize("length", [8, PLAIN_ATTENTION_CONTEXT + 1])
+def test_attention_without_a_mask_is_torchs_at_any_length(
+    length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    q, k, v = torch.randn(3, 1, 2, length, 4)
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v)
+    if length > PLAIN_ATTENTION_CONTEXT:  # all scores at once would be too many
+        monkeypatch.delattr(kernels, "_attend")
+    assert torch.allclose(attention_among_few(q, k, v, dropout=0.0), expected, atol=1e-5)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from primetone.errors import ConfigError
+from primetone.errors import ConfigError, TextError
 from primetone.evaluation.samples import (
     bleu,
     distinct,
@@ -100,10 +100,20 @@ def test_refusals() -> None:
         bleu(["a"], [], 2)
     with pytest.raises(ConfigError, match="samples: expected at least 2 sentences, found 1"):
         self_bleu(["a"], 2)
-    for n in (0, 17):
+    for n in (0, 17, -1, 1 << 70):
         with pytest.raises(ConfigError, match=f"expected an order of 1 to 16, found {n}"):
             bleu(["a"], ["a"], n)
     with pytest.raises(ConfigError, match="sentences of at least 3 tokens, found none so long"):
         jsd(["a b"], ["a b c"], 3)
     with pytest.raises(ConfigError, match="training: expected at least 1 sentence"):
         novelty(["a"], [])
+    with pytest.raises(TypeError, match="samples: .*found one str"):
+        measure_samples("a b c d", ["a b c d"])
+    with pytest.raises(TypeError, match="references: .*found one str"):
+        measure_samples(["a b c d", "b"], "a b c d")
+    half = "a\ud800"
+    for line in ([half], [["b", half]]):
+        with pytest.raises(TextError, match="samples: found half of a surrogate pair"):
+            bleu(line, ["a"], 2)
+    with pytest.raises(TextError, match="line: found half of a surrogate pair at character 1"):
+        words(half)

@@ -24,6 +24,12 @@ def tokenizer() -> Tokenizer:
 def test_what_is_shown_is_what_can_be_seen() -> None:
     assert visible(b"caf\xc3\xa9 \n\x1b\xff") == "café \\n\\x1b\\xff"
     assert visible("\u202e\u00a0\U000e0001".encode()) == "\\u202e\\xa0\\U000e0001"
+    assert [visible(token) for token in (b"\n", b"\\n", b"\xff", b"\\xff")] == [
+        "\\n",
+        "\\\\n",
+        "\\xff",
+        "\\\\xff",
+    ]
 
 
 @given(st.binary(max_size=30))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from primetone.cli.console import Progress, Texts, print_json, print_table, require_texts
-from primetone.cli.count_tokens import in_batches
 
 WIDEST_TOKENS = 60
 
@@ -49,7 +48,7 @@ def compare_tokenizers(
     json
         Print the result as JSON.
     """
-    from primetone.text.readers import read_documents
+    from primetone.text.readers import in_batches, read_documents
     from primetone.text.token_differences import can_be_compared, differences
     from primetone.text.token_view import visible
     from primetone.text.tokenizer import Tokenizer
@@ -108,9 +107,9 @@ def compare_tokenizers(
     print_table(table)
     if not can_be:
         print("\nwords of characters leave out white space: where they differ is not looked for")
-    elif not differ:
-        print("\nthe same tokens everywhere" if show > 0 else "")
-    else:
+    elif show > 0 and not differ:
+        print("\nthe same tokens everywhere")
+    elif differ:
         print("\nwhere they first differ:")
         print_table(
             (

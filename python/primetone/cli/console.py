@@ -84,7 +84,7 @@ def duration_words(seconds: float) -> str:
 
 
 def wants_colour() -> bool:
-    """Whether stdout takes colours: a terminal does, unless NO_COLOR or FORCE_COLOR are set."""
+    """Whether stdout takes colours: not with NO_COLOR, with FORCE_COLOR, else on a terminal."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):

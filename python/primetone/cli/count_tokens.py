@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from primetone.cli.console import (
     Progress,
@@ -15,10 +14,6 @@ from primetone.cli.console import (
     require_texts,
 )
 
-if TYPE_CHECKING:
-    from primetone.text.readers import Document
-
-BATCH_BYTES = 16 << 20
 SUMS = ("num_documents", "num_bytes", "num_tokens")
 
 
@@ -52,7 +47,7 @@ def count_tokens(
     json
         Print the result as JSON.
     """
-    from primetone.text.readers import ReaderOptions, read_source
+    from primetone.text.readers import ReaderOptions, in_batches, read_source
     from primetone.text.sources import find_sources
     from primetone.text.tokenizer import Tokenizer
 
@@ -85,17 +80,3 @@ def count_tokens(
         )
         for row in shown
     )
-
-
-def in_batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    """Documents in lists of some megabytes, so that memory is bounded by the largest."""
-    batch: list[Document] = []
-    num_bytes = 0
-    for document in documents:
-        batch.append(document)
-        num_bytes += len(document.data)
-        if num_bytes >= BATCH_BYTES:
-            yield batch
-            batch, num_bytes = [], 0
-    if batch:
-        yield batch

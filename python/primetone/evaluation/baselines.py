@@ -36,6 +36,7 @@ _COMPRESSOR_TRAIN_BYTES = 4 << 20
 _VALIDATION_BYTES = 1 << 20
 _BLOCK_POSITIONS = 1 << 20
 _ALPHABET = 256
+_PPM_MOST_MEMORY_BYTES = 2**32 - 37
 _PPM_MEMORY_FACTOR = 32
 """Bytes of PPM's memory for a byte of text; on English, many scripts and drama 8 were enough."""
 
@@ -182,6 +183,7 @@ def ppm_bits_per_byte(
         raise ConfigError(f"order: expected 2 to 64, found {order}")
     train, validation = train[-max_train_bytes:], validation[:max_validation_bytes]
     memory_bytes = _PPM_MEMORY_FACTOR * max(len(train) + len(validation), 1 << 15)
+    memory_bytes = min(memory_bytes, _PPM_MOST_MEMORY_BYTES)
     added = ppm_added_bytes(train, validation, order=order, memory_bytes=memory_bytes)
     return added * 8 / len(validation)
 

@@ -41,7 +41,8 @@ def bleu(samples: Sentences, references: Sentences, n: int = 5) -> float:
 
     Each score is that of NLTK's ``sentence_bleu`` with equal weights and smoothing method 1
     (epsilon 0.1). Source: Papineni et al. 2002; as a measure of generators, arXiv 1802.01886.
-    Errors: ConfigError for no sentences or an ``n`` outside 1 to 16, TypeError for other input.
+    Errors: ConfigError for no sentences or an ``n`` outside 1 to 16, TextError for half of a
+    surrogate pair, TypeError for other input.
     """
     return _rust_tok.bleu(samples, references, n)[-1]
 
@@ -111,8 +112,15 @@ class SampleQuality:
 def measure_samples(
     samples: Sentences, references: Sentences, training: Sentences | None = None
 ) -> SampleQuality:
-    """All measures at once. Errors: as `bleu`."""
-    samples, references = list(samples), list(references)
+    """All measures at once.
+
+    Errors: as `bleu`, and ConfigError for one sample, or where no sentence of the samples, or none
+    of the references, has 4 tokens.
+    """
+    # one str is no list of lines: it stays what it is, to be refused
+    samples, references = (
+        each if isinstance(each, str) else list(each) for each in (samples, references)
+    )
     top = BLEU_ORDERS[-1]
     lowest = BLEU_ORDERS[0] - 1
     novel, copied = None, None

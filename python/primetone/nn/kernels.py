@@ -1,4 +1,4 @@
-"""Three small operations in the form that is fast on a CPU, each equal to its one-line definition.
+"""Small operations in the form that is fast on a CPU, each equal to its one-line definition.
 
 On CUDA the definitions are used: the compiler fuses them. On a CPU autograd runs what the
 definition is made of step by step, and these passes over memory cost more than the matrix
@@ -80,9 +80,9 @@ def attention_among_few(
     There a tiled kernel costs more than it spares: torch's attention module, 32 rows of 8 tokens, 4
     heads of 16, forward and backward in bfloat16, one busy core: 2.4 -> 1.8 ms.
     """
-    if query_BHTK.device.type != "cpu":
-        return F.scaled_dot_product_attention(query_BHTK, key_BHTK, value_BHTK, dropout_p=dropout)
     T = query_BHTK.shape[2]
+    if query_BHTK.device.type != "cpu" or T > PLAIN_ATTENTION_CONTEXT:
+        return F.scaled_dot_product_attention(query_BHTK, key_BHTK, value_BHTK, dropout_p=dropout)
     return _attend(query_BHTK, key_BHTK, value_BHTK, query_BHTK.new_zeros(T, T), dropout)
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "Part",
     "ReaderOptions",
     "find_broken",
+    "in_batches",
     "read_documents",
     "read_parts",
     "read_source",
@@ -32,6 +33,7 @@ __all__ = [
 _T = TypeVar("_T")
 
 _CHUNK_BYTES = 1 << 20
+_BATCH_BYTES = 16 << 20
 _BOM = codecs.BOM_UTF8
 # In these encodings the text's bytes are valid UTF-8 already and only need checking.
 _UNCHANGED = ("utf-8", "ascii")
@@ -142,6 +144,20 @@ def _parts(source: Source, options: ReaderOptions) -> Iterator[bytes | Part]:
         has_begun = has_begun or bool(chunk)
         if has_begun:
             yield Part(chunk, 1, not is_last)
+
+
+def in_batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    """Documents in lists of some megabytes, so that memory is bounded by the largest."""
+    batch: list[Document] = []
+    num_bytes = 0
+    for document in documents:
+        batch.append(document)
+        num_bytes += len(document.data)
+        if num_bytes >= _BATCH_BYTES:
+            yield batch
+            batch, num_bytes = [], 0
+    if batch:
+        yield batch
 
 
 def find_broken(

@@ -68,12 +68,18 @@ class StreamEncoder:
 
         Raises:
             TextError, UnknownTokenError: as `Tokenizer.encode`, with the place in the whole text;
-                it is then as if ``text`` had not come.
+                it is then as if ``text`` had not come. A character that no word of characters may
+                have is told about when its word ends: then what waited is forgotten, too.
         """
         return self._core.push(text)
 
     def finish(self) -> Ids:
-        """The ids of what waits, since nothing follows; the next `push` begins another text."""
+        """The ids of what waits, since nothing follows; the next `push` begins another text.
+
+        Raises:
+            TextError, UnknownTokenError: as `push`; what waits goes on waiting for another `push`,
+                but is forgotten where nothing that follows could mend it.
+        """
         return self._core.finish()
 
     @property
@@ -226,6 +232,7 @@ class TextToIds(TokenizerFacts):
                 f"pad_id {pad} is not in the vocabulary, whose ids run from 0 to "
                 f"{self.vocab_size - 1}"
             )
+        self._core.token(pad)  # raises for an id in between that no token has
         return pad
 
     def encode_with_offsets(
@@ -278,8 +285,9 @@ class TextToIds(TokenizerFacts):
     def count_until(self, text: Text, limit: int, *, allowed_special: Allowed = ()) -> int | None:
         """How many ids one text has if these are at most ``limit``, else None.
 
-        Encoding stops as soon as more are sure, so what follows is not looked at. Errors are those
-        of `encode`, and ConfigError for a ``limit`` under 0.
+        Encoding stops as soon as more are sure. What follows is searched for special tokens, and
+        where characters are counted bytes that are no UTF-8 are an error anywhere in the text.
+        Errors are those of `encode`, and ConfigError for a ``limit`` under 0.
         """
         if limit < 0:
             raise ConfigError(f"limit must be at least 0; found {limit}")

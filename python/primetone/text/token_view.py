@@ -30,8 +30,9 @@ def visible(token: bytes) -> str:
 
     Control and format characters, unusual spaces and bytes that are no UTF-8 are spelled as Python
     escapes them (``\\n``, ``\\x1b``, ``\\u202e``, ``\\xff``), so nothing acts on a terminal.
+    A backslash is doubled: no two tokens look alike.
     """
-    text = token.decode("utf-8", "backslashreplace")
+    text = token.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )

@@ -127,12 +127,13 @@ def start_runtime(
 
 
 def keep_freed_memory() -> bool:
-    """Have glibc keep the blocks that are freed, up to 1 GiB each; False under other allocators.
+    """Have glibc keep the blocks that are freed; False under other allocators.
 
     Every step frees and asks for the same tensors. As glibc comes, blocks of more than 128 KiB go
     back to the system and come again page by page, cleared: a step of `signal-classic` had 2,000
     page faults, and casting its largest matrix took 4 ms in place of 0.1. For the whole process;
-    what it holds stays at its peak. Source: mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD.
+    what it holds stays at its peak. Blocks of up to 1 GiB are kept, 32 MiB where glibc takes no
+    higher threshold. Source: mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD.
     """
     if not sys.platform.startswith("linux"):
         return False

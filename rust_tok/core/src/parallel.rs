@@ -42,9 +42,7 @@ pub(crate) fn share_out<S: Send>(
             .map(|handle| match handle.map(thread::ScopedJoinHandle::join) {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(panic)) => std::panic::resume_unwind(panic),
-                Err(error) => Err(Error::Argument(format!(
-                    "the system cannot start that many threads ({error}): ask for fewer"
-                ))),
+                Err(error) => Err(too_many_threads(&error)),
             })
             .collect();
         joined.into_iter().chain(idle.into_iter().map(Ok)).collect()
@@ -54,7 +52,8 @@ pub(crate) fn share_out<S: Send>(
 /// What `work` makes of each unit, on a thread for each, in the order of the units.
 ///
 /// # Errors
-/// The error of the first unit that has one.
+/// The error of the first unit that has one; [`Error::Argument`] when the system has no room for so many
+/// threads.
 pub(crate) fn on_threads<U: Send, R: Send>(
     units: Vec<U>,
     work: impl Fn(U) -> Result<R> + Sync,
@@ -64,12 +63,18 @@ pub(crate) fn on_threads<U: Send, R: Send>(
     }
     let work = &work;
     thread::scope(|scope| {
-        let handles: Vec<_> =
-            units.into_iter().map(|unit| scope.spawn(move || work(unit))).collect();
-        let joined = handles.into_iter().map(|handle| match handle.join() {
-            Ok(outcome) => outcome,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
+        let start = |unit| thread::Builder::new().spawn_scoped(scope, move || work(unit));
+        let handles: Vec<_> = units.into_iter().map(start).collect();
+        let joined =
+            handles.into_iter().map(|handle| match handle.map(thread::ScopedJoinHandle::join) {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                Err(error) => Err(too_many_threads(&error)),
+            });
         joined.collect()
     })
+}
+
+fn too_many_threads(error: &std::io::Error) -> Error {
+    Error::Argument(format!("the system cannot start that many threads ({error}): ask for fewer"))
 }

@@ -15,8 +15,8 @@ const STRIDE: usize = 1 << 16;
 /// The bytes by which `text` makes the compressed form of `known` longer.
 ///
 /// The model goes on learning while it reads `text`, as every compressor does. `order` is the longest context
-/// in bytes, 2 to 64; `memory` what the model may take in bytes, 2,048 or more: a model that outgrows it
-/// starts anew. Up to 8 bytes stay in the coder at the seam.
+/// in bytes, 2 to 64; `memory` what the model may take in bytes, 2,048 to `u32::MAX` - 36: a model that
+/// outgrows it starts anew. Up to 8 bytes stay in the coder at the seam.
 ///
 /// # Errors
 /// [`Error::Argument`] if order or memory is outside its range, [`Error::Interrupted`] if asked to stop.
@@ -29,7 +29,8 @@ pub fn added_bytes(
 ) -> Result<u64> {
     let mut encoder = Ppmd7Encoder::new(Tally(0), order, memory).map_err(|_| {
         Error::Argument(format!(
-            "expected an order of 2 to 64 and at least 2,048 bytes of memory, found {order} and {memory}"
+            "expected an order of 2 to 64 and 2,048 to {} bytes of memory, found {order} and {memory}",
+            u32::MAX - 36
         ))
     })?;
     let mut before = 0;
@@ -90,7 +91,7 @@ mod tests {
 
     #[test]
     fn orders_and_memories_outside_the_range_are_refused() {
-        for (order, memory) in [(1, 1 << 20), (65, 1 << 20), (6, 100)] {
+        for (order, memory) in [(1, 1 << 20), (65, 1 << 20), (6, 100), (6, u32::MAX - 35)] {
             let error = added_bytes(b"a", b"b", order, memory, &Control::default()).unwrap_err();
             assert!(matches!(error, Error::Argument(_)), "{error}");
         }

@@ -256,6 +256,26 @@ fn a_text_that_is_refused_leaves_the_stream_as_it_was() {
 }
 
 #[test]
+fn a_word_that_is_refused_does_not_stay() {
+    let vocab = "</w>\na\nb\n";
+    let tokenizer = character_merges::read(vocab.as_bytes(), b"", false, None).unwrap();
+    let control = Control::default();
+    let mut encoder = StreamEncoder::new(&tokenizer, &Allowed::All, None).unwrap();
+    assert!(encoder.push(&tokenizer, "a☃".as_bytes(), &control).unwrap().is_empty());
+    let error = encoder.push(&tokenizer, b" b", &control).unwrap_err().to_string();
+    assert!(error.contains('☃') && error.contains("byte 1"), "{error}");
+    assert_eq!(encoder.num_waiting(), 0);
+    assert_eq!(encoder.push(&tokenizer, b"b ", &control).unwrap(), [2, 0]);
+    // what waits and is sound stays where the new text is at fault
+    assert!(encoder.push(&tokenizer, b"a", &control).unwrap().is_empty());
+    assert!(encoder.push(&tokenizer, "☃ ".as_bytes(), &control).is_err());
+    assert_eq!(encoder.num_waiting(), 1);
+    assert!(encoder.push(&tokenizer, "☃".as_bytes(), &control).unwrap().is_empty());
+    assert!(encoder.finish(&tokenizer, &control).is_err());
+    assert!(encoder.finish(&tokenizer, &control).unwrap().is_empty());
+}
+
+#[test]
 fn counting_stops_where_more_is_sure() {
     let tokenizer = &TOKENIZERS[1];
     let endless = vec![b'a'; 64 << 20];
@@ -266,6 +286,38 @@ fn counting_stops_where_more_is_sure() {
     assert_eq!(until(&endless, 1000), None);
     assert_eq!(until(b"", 0), Some(0));
     assert_eq!(until(b"a", 0), None);
+}
+
+#[test]
+fn counting_looks_at_no_more_than_it_has_to() {
+    let control = Control::default();
+    // a character that has no id stands behind what is enough
+    let far = "a ".repeat(100_000) + "☃";
+    let words = character_merges::read(b"</w>\na\n", b"", false, None).unwrap();
+    let characters = Tokenizer::characters("a ", &[], None).unwrap();
+    for tokenizer in [words, characters] {
+        let until =
+            |limit| tokenizer.count_until(far.as_bytes(), &Allowed::Nothing, limit, &control);
+        assert_eq!(until(1000), Ok(None));
+        assert!(until(u64::MAX).is_err());
+    }
+    // for bytes their number may be enough: who was interrupted and says so has looked
+    let tokenizer = &TOKENIZERS[1];
+    let text = vec![b'~'; 1 << 20];
+    let stopped = Control::default();
+    stopped.interrupt();
+    let until =
+        |limit, control: &Control| tokenizer.count_until(&text, &Allowed::Nothing, limit, control);
+    assert_eq!(until(1000, &stopped), Ok(None));
+    assert_eq!(until(1 << 20, &stopped), Err(Error::Interrupted));
+    assert_eq!(until(1 << 20, &control), Ok(Some(1 << 20)));
+    // and where it is not, parts behind what is enough are not begun
+    let text = "~~<|end|>".repeat(10_000);
+    let (limit, control) = (2 * text.len() as u64 / 9, Control::default());
+    let until = tokenizer.count_until(text.as_bytes(), &Allowed::All, limit, &control);
+    assert_eq!(until, Ok(None));
+    let (_, done, _) = control.progress();
+    assert!(0 < done && done < text.len() as u64 * 3 / 4, "{done}");
 }
 
 #[test]

@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use rust_tok::Error;
+use rust_tok::control::Control;
 use rust_tok::samples::{Sentences, bleu, copies, distinct, divergence, self_bleu};
 
 fn sentences(rows: &[Vec<u32>]) -> Sentences {
@@ -79,7 +81,7 @@ proptest! {
                 samples.iter().map(|row| slow_bleu(row, &all, order)).sum::<f64>() / samples.len() as f64
             })
             .collect();
-        near(&bleu(&sentences(&samples), &sentences(&references), 5).unwrap(), &wanted);
+        near(&bleu(&sentences(&samples), &sentences(&references), 5, &Control::default()).unwrap(), &wanted);
     }
 
     #[test]
@@ -94,7 +96,7 @@ proptest! {
                 (0..samples.len()).map(score).sum::<f64>() / samples.len() as f64
             })
             .collect();
-        near(&self_bleu(&sentences(&samples), 4).unwrap(), &wanted);
+        near(&self_bleu(&sentences(&samples), 4, &Control::default()).unwrap(), &wanted);
     }
 
     #[test]
@@ -129,7 +131,7 @@ proptest! {
                     .sum()
             })
             .collect();
-        near(&divergence(&sentences(&left), &sentences(&right), 3).unwrap(), &wanted);
+        near(&divergence(&sentences(&left), &sentences(&right), 3, &Control::default()).unwrap(), &wanted);
     }
 
     #[test]
@@ -141,7 +143,7 @@ proptest! {
                 different.len() as f64 / all.len().max(1) as f64
             })
             .collect();
-        near(&distinct(&sentences(&samples), 3).unwrap(), &wanted);
+        near(&distinct(&sentences(&samples), 3, &Control::default()).unwrap(), &wanted);
     }
 
     #[test]
@@ -149,7 +151,7 @@ proptest! {
         samples in vec(vec(0_u32..3, 0..9), 1..5),
         training in vec(vec(0_u32..3, 0..12), 1..5),
     ) {
-        let found = copies(&sentences(&samples), &sentences(&training)).unwrap();
+        let found = copies(&sentences(&samples), &sentences(&training), &Control::default()).unwrap();
         let is_copied = |run: &[u32]| training.iter().any(|row| row.windows(run.len()).any(|part| part == run));
         for (row, &longest) in samples.iter().zip(&found.longest) {
             let wanted = (1..=row.len())
@@ -165,12 +167,28 @@ proptest! {
 
 #[test]
 fn too_little_is_refused() {
+    let idle = Control::default();
     let (none, one) = (Sentences::default(), sentences(&[vec![1, 2]]));
-    assert!(bleu(&none, &one, 2).is_err());
-    assert!(bleu(&one, &none, 2).is_err());
-    assert!(bleu(&one, &one, 0).is_err());
-    assert!(bleu(&one, &one, 17).is_err());
-    assert!(self_bleu(&one, 2).is_err());
-    assert!(divergence(&one, &one, 3).is_err());
-    assert!(copies(&one, &none).is_err());
+    assert!(bleu(&none, &one, 2, &idle).is_err());
+    assert!(bleu(&one, &none, 2, &idle).is_err());
+    assert!(bleu(&one, &one, 0, &idle).is_err());
+    assert!(bleu(&one, &one, 17, &idle).is_err());
+    assert!(self_bleu(&one, 2, &idle).is_err());
+    assert!(divergence(&one, &one, 3, &idle).is_err());
+    assert!(copies(&one, &none, &idle).is_err());
+}
+
+#[test]
+fn all_measures_can_be_stopped() {
+    let rows = sentences(&[vec![1, 2], vec![2, 3]]);
+    let control = Control::default();
+    control.interrupt();
+    let figures = [
+        bleu(&rows, &rows, 2, &control),
+        self_bleu(&rows, 2, &control),
+        divergence(&rows, &rows, 2, &control),
+        distinct(&rows, 2, &control),
+    ];
+    assert!(figures.iter().all(|figure| *figure == Err(Error::Interrupted)), "{figures:?}");
+    assert_eq!(copies(&rows, &rows, &control), Err(Error::Interrupted));
 }

@@ -141,7 +141,7 @@ impl StreamEncoder {
     fn push<'py>(&mut self, py: Python<'py>, text: Text) -> PyResult<Bound<'py, PyAny>> {
         let Self { tokenizer, stream, width } = self;
         let tokenizer = &tokenizer.get().0;
-        let ids = long_or_quick(py, text.bytes().len(), |control| {
+        let ids = long_or_quick(py, stream.num_waiting() + text.bytes().len(), |control| {
             stream.push(tokenizer, text.bytes(), control)
         })?;
         Ok(width.array(py, ids))

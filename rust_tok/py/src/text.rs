@@ -36,15 +36,9 @@ impl Text {
     fn of(text: &Bound<'_, PyAny>, place: &str) -> PyResult<Self> {
         // by type first, so that half of a surrogate pair is not told as a wrong type
         if text.is_instance_of::<PyString>() {
-            return text.extract().map(Self::Str).map_err(|error| {
-                let at = error.value(text.py()).getattr("start").and_then(|at| at.extract::<usize>());
-                let Ok(at) = at else { return error };
-                let problem = format!(
-                    "{place}found half of a surrogate pair at character {at}, which is no text; encode it \
-                     with errors=\"replace\", or give bytes"
-                );
-                to_python(text.py(), &Error::Text(problem))
-            });
+            let advice = "encode it with errors=\"replace\", or give bytes";
+            let told = |error| half_pair(text.py(), error, place, advice);
+            return text.extract().map(Self::Str).map_err(told);
         }
         text.extract().map(Self::Bytes).map_err(|_| {
             let found = text.get_type().name().map_or_else(|_| String::new(), |n| n.to_string());
@@ -58,6 +52,16 @@ impl Text {
             Self::Bytes(bytes) => bytes,
         }
     }
+}
+
+/// What is said of a `str` that has no UTF-8, from Python's error; `place` begins it, `advice` ends it.
+pub(crate) fn half_pair(py: Python<'_>, error: PyErr, place: &str, advice: &str) -> PyErr {
+    let at = error.value(py).getattr("start").and_then(|at| at.extract::<usize>());
+    let Ok(at) = at else { return error };
+    let problem = format!(
+        "{place}found half of a surrogate pair at character {at}, which is no text; {advice}"
+    );
+    to_python(py, &Error::Text(problem))
 }
 
 /// Several texts; an error names the text that it is in.

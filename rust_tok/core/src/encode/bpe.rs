@@ -270,10 +270,6 @@ impl Bpe {
         scratch: &mut Scratch,
         control: &Control,
     ) -> Result<()> {
-        if let [byte] = piece {
-            ids.push(self.byte_ids[*byte as usize]);
-            return Ok(());
-        }
         if let Some(id) = vocab.id_of(piece)
             && (self.ignore_merges
                 || self.unreachable.is_empty()

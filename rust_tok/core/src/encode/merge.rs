@@ -195,7 +195,8 @@ fn merge_by_scan(
 ///
 /// In each step `drops` is asked of pair after pair, the lowest rank first and the leftmost of equals;
 /// the first that it does not drop merges, and the others may merge in later steps. A step in which it
-/// drops all of them is the last.
+/// drops all of them is the last. Where it drops a pair with chance p, a step asks of 1 / (1 - p) pairs on
+/// average and puts all but one back, so that the whole takes as many times longer, at most O(n^2 log n).
 fn merge_by_heap(
     pairs: &impl Pairs,
     piece: impl ExactSizeIterator<Item = u32>,

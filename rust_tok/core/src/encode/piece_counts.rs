@@ -65,7 +65,7 @@ impl PieceCounts {
         self.slots[self.place(piece)].high >> COUNT_SHIFT
     }
 
-    /// Keep how many ids a piece has that is not here, if it is short.
+    /// Keep how many ids a piece has, if it is short.
     pub(super) fn insert(&mut self, hasher: Hasher, piece: &Hashed, count: u64) {
         if !piece.is_short() {
             return;
@@ -74,8 +74,8 @@ impl PieceCounts {
             self.make_room(hasher);
         }
         let (Key { low, high }, place) = (piece.key, self.place(piece));
+        self.len += usize::from(self.slots[place].high == 0);
         self.slots[place] = Key { low, high: high | count << COUNT_SHIFT };
-        self.len += 1;
     }
 
     #[cold]
@@ -122,6 +122,9 @@ mod tests {
             counts.insert(hasher, &piece, len as u64);
             assert_eq!(counts.get(&piece), len as u64);
         }
+        let len = counts.len;
+        counts.insert(hasher, &hasher.hashed(&[b'a'; 15], 0, 15), 15);
+        assert_eq!(counts.len, len);
         counts.insert(hasher, &Hashed::default(), 3);
         assert_eq!(counts.get(&Hashed::default()), 0);
     }

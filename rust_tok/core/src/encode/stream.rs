@@ -1,10 +1,10 @@
 //! Text that comes in pieces to ids that no later text can change.
 
-use super::batch::How;
+use super::batch::{How, encode_batch};
 use super::dropout::Dropout;
 use super::specials::{Allowed, Part};
 use crate::control::Control;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
 
 /// Of less that is kept, every byte that comes is looked at anew.
@@ -41,7 +41,8 @@ impl StreamEncoder {
     /// The ids that `text`, which comes next, makes certain.
     ///
     /// # Errors
-    /// As [`Tokenizer::encode`]; it is then as if `text` had not come.
+    /// As [`Tokenizer::encode`]; it is then as if `text` had not come, and where what waited is at fault,
+    /// as if that had not come either.
     pub fn push(
         &mut self,
         tokenizer: &Tokenizer,
@@ -63,6 +64,7 @@ impl StreamEncoder {
             }
             Err(error) => {
                 self.kept.truncate(known);
+                self.forget_faults(tokenizer, &error, control);
                 Err(error)
             }
         }
@@ -71,12 +73,33 @@ impl StreamEncoder {
     /// The ids of what waits, since nothing follows it. The next push begins another text.
     ///
     /// # Errors
-    /// As [`Tokenizer::encode`]; what waits then goes on waiting.
+    /// As [`Tokenizer::encode`]; what waits then goes on waiting, but where it is at fault whatever follows:
+    /// that is as if it had not come.
     pub fn finish(&mut self, tokenizer: &Tokenizer, control: &Control) -> Result<Vec<u32>> {
-        let (ids, _) = self.encode(tokenizer, true, control)?;
+        let outcome = self.encode(tokenizer, true, control);
+        let (ids, _) =
+            outcome.inspect_err(|error| self.forget_faults(tokenizer, error, control))?;
         self.kept.clear();
         (self.at, self.look_at) = (0, 0);
         Ok(ids)
+    }
+
+    /// After `error`, what is kept goes if nothing that follows could mend it: a word of characters waits for
+    /// its end before it is looked at.
+    fn forget_faults(&mut self, tokenizer: &Tokenizer, error: &Error, control: &Control) {
+        if matches!(error, Error::Interrupted) {
+            return;
+        }
+        let settled = &self.kept[..self.settled()];
+        let whole = match std::str::from_utf8(settled) {
+            Err(error) if error.error_len().is_none() => &settled[..error.valid_up_to()],
+            _ => settled,
+        };
+        let outcome = encode_batch(tokenizer, &[whole], &self.how, 1, control);
+        if outcome.is_err_and(|error| !matches!(error, Error::Interrupted)) {
+            self.kept.clear();
+            self.look_at = 0;
+        }
     }
 
     /// The ids that are certain, and where in what is kept their text ends.

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use super::ngrams::{NONE, Table};
 use super::{Sentences, checked_order, require};
 use crate::Result;
+use crate::control::Control;
 
 /// Takes the place of 0 matches: method 1's.
 const EPSILON: f64 = 0.1;
@@ -19,20 +20,27 @@ const EPSILON: f64 = 0.1;
 /// Mean BLEU-1 to BLEU-`order` of the samples, each against all references.
 ///
 /// # Errors
-/// [`Error::Argument`](crate::Error::Argument) for no samples, no references, or an order outside 1 to 16.
-pub fn bleu(samples: &Sentences, references: &Sentences, order: usize) -> Result<Vec<f64>> {
+/// [`Error::Argument`](crate::Error::Argument) for no samples, no references, or an order outside 1 to 16;
+/// [`Error::Interrupted`](crate::Error::Interrupted).
+pub fn bleu(
+    samples: &Sentences,
+    references: &Sentences,
+    order: usize,
+    control: &Control,
+) -> Result<Vec<f64>> {
     require(samples, 1, "samples")?;
     require(references, 1, "references")?;
-    Ok(mean_scores(samples, Some(references), checked_order(order)?))
+    mean_scores(samples, Some(references), checked_order(order)?, control)
 }
 
 /// Mean BLEU-1 to BLEU-`order` of the samples, each against all others.
 ///
 /// # Errors
-/// [`Error::Argument`](crate::Error::Argument) for fewer than two samples, or an order outside 1 to 16.
-pub fn self_bleu(samples: &Sentences, order: usize) -> Result<Vec<f64>> {
+/// [`Error::Argument`](crate::Error::Argument) for fewer than two samples, or an order outside 1 to 16;
+/// [`Error::Interrupted`](crate::Error::Interrupted).
+pub fn self_bleu(samples: &Sentences, order: usize, control: &Control) -> Result<Vec<f64>> {
     require(samples, 2, "samples")?;
-    Ok(mean_scores(samples, None, checked_order(order)?))
+    mean_scores(samples, None, checked_order(order)?, control)
 }
 
 /// The largest count of an n-gram in one reference, whose it is, and the largest in any other.
@@ -50,18 +58,25 @@ struct Precision {
     total: u32,
 }
 
-fn mean_scores(samples: &Sentences, references: Option<&Sentences>, order: usize) -> Vec<f64> {
+fn mean_scores(
+    samples: &Sentences,
+    references: Option<&Sentences>,
+    order: usize,
+    control: &Control,
+) -> Result<Vec<f64>> {
     let known = references.unwrap_or(samples);
     let mut precisions = vec![Precision::default(); samples.len() * order];
     let (mut known_shorter, mut sample_shorter) = (None, None);
     for level in 0..order {
         let mut table = Table::default();
-        let known_numbers = table.extend(known, known_shorter.as_deref());
-        let largest = largest_counts(known, &known_numbers, table.len());
-        let sample_numbers = references.map(|_| table.look_up(samples, sample_shorter.as_deref()));
+        let known_numbers = table.extend(known, known_shorter.as_deref(), control)?;
+        let largest = largest_counts(known, &known_numbers, table.len(), control)?;
+        let looked_up = |_| table.look_up(samples, sample_shorter.as_deref(), control);
+        let sample_numbers = references.map(looked_up).transpose()?;
         let numbers = sample_numbers.as_deref().unwrap_or(&known_numbers);
         let mut counts = Counts::new(table.len());
         for (at, sentence) in parts(samples, numbers).enumerate() {
+            control.check()?;
             let own = references.is_none().then_some(at as u32);
             counts.count(sentence);
             let matches = counts.drain().map(|(ngram, count)| {
@@ -88,7 +103,7 @@ fn mean_scores(samples: &Sentences, references: Option<&Sentences>, order: usize
             *sum += score;
         }
     }
-    sums.iter().map(|sum| sum / samples.len() as f64).collect()
+    Ok(sums.iter().map(|sum| sum / samples.len() as f64).collect())
 }
 
 /// BLEU-1, BLEU-2 and so on of one sample.
@@ -107,10 +122,16 @@ fn scores(length: usize, nearest: usize, levels: &[Precision]) -> impl Iterator<
     })
 }
 
-fn largest_counts(references: &Sentences, numbers: &[u32], num_ngrams: usize) -> Vec<Largest> {
+fn largest_counts(
+    references: &Sentences,
+    numbers: &[u32],
+    num_ngrams: usize,
+    control: &Control,
+) -> Result<Vec<Largest>> {
     let mut largest = vec![Largest::default(); num_ngrams];
     let mut counts = Counts::new(num_ngrams);
     for (at, sentence) in parts(references, numbers).enumerate() {
+        control.check()?;
         counts.count(sentence);
         for (ngram, count) in counts.drain() {
             let Some(of) = largest.get_mut(ngram as usize) else { continue };
@@ -121,7 +142,7 @@ fn largest_counts(references: &Sentences, numbers: &[u32], num_ngrams: usize) ->
             }
         }
     }
-    largest
+    Ok(largest)
 }
 
 /// What stands in `numbers` of each sentence.

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use super::{Sentences, require};
 use crate::Result;
+use crate::control::Control;
 
 /// Stands between two sentences, so that no run goes over their border.
 const BORDER: u32 = u32::MAX;
@@ -24,8 +25,9 @@ pub struct Copies {
 /// Compare samples with the text that a model was trained on. Memory: some 100 bytes a training token.
 ///
 /// # Errors
-/// [`Error::Argument`](crate::Error::Argument) for no samples or no training text.
-pub fn copies(samples: &Sentences, training: &Sentences) -> Result<Copies> {
+/// [`Error::Argument`](crate::Error::Argument) for no samples or no training text;
+/// [`Error::Interrupted`](crate::Error::Interrupted).
+pub fn copies(samples: &Sentences, training: &Sentences, control: &Control) -> Result<Copies> {
     require(samples, 1, "samples")?;
     require(training, 1, "training")?;
     let mut automaton = Automaton::new();
@@ -33,11 +35,13 @@ pub fn copies(samples: &Sentences, training: &Sentences) -> Result<Copies> {
     for sentence in training.iter() {
         known.insert(sentence);
         for &token in sentence {
+            control.check()?;
             automaton.append(token);
         }
         automaton.append(BORDER);
     }
-    let longest = samples.iter().map(|sentence| automaton.longest_run(sentence)).collect();
+    let longest = |sentence| control.check().map(|()| automaton.longest_run(sentence));
+    let longest = samples.iter().map(longest).collect::<Result<_>>()?;
     let novel = samples.iter().filter(|sentence| !known.contains(sentence)).count();
     Ok(Copies { longest, novel: novel as f64 / samples.len() as f64 })
 }

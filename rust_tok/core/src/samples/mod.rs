@@ -88,7 +88,12 @@ fn checked_order(order: usize) -> Result<usize> {
     if (1..=MAX_ORDER).contains(&order) {
         return Ok(order);
     }
-    Err(Error::Argument(format!("n: expected an order of 1 to {MAX_ORDER}, found {order}")))
+    Err(wrong_order(order))
+}
+
+/// What is said of an order that is not within 1 to [`MAX_ORDER`].
+pub fn wrong_order(found: impl std::fmt::Display) -> Error {
+    Error::Argument(format!("n: expected an order of 1 to {MAX_ORDER}, found {found}"))
 }
 
 /// At least `least` sentences of that name.

@@ -5,6 +5,8 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
 use super::Sentences;
+use crate::Result;
+use crate::control::Control;
 
 /// No n-gram of this order ends here, or one that is not in the table.
 pub(super) const NONE: u32 = u32::MAX;
@@ -23,8 +25,16 @@ impl Table {
 
     /// From `shorter`, the numbers of the n-grams of one order less that end at every position, to those of this
     /// order, adding what is new. `shorter` is `None` for single tokens.
-    pub(super) fn extend(&mut self, sentences: &Sentences, shorter: Option<&[u32]>) -> Vec<u32> {
-        numbered(sentences, shorter, |key| {
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`].
+    pub(super) fn extend(
+        &mut self,
+        sentences: &Sentences,
+        shorter: Option<&[u32]>,
+        control: &Control,
+    ) -> Result<Vec<u32>> {
+        numbered(sentences, shorter, control, |key| {
             let next = self.numbers.len() as u32;
             match self.numbers.entry(key) {
                 Entry::Occupied(found) => *found.get(),
@@ -34,8 +44,13 @@ impl Table {
     }
 
     /// As `extend`, without adding: what is not in the table is `NONE`.
-    pub(super) fn look_up(&self, sentences: &Sentences, shorter: Option<&[u32]>) -> Vec<u32> {
-        numbered(sentences, shorter, |key| self.numbers.get(&key).copied().unwrap_or(NONE))
+    pub(super) fn look_up(
+        &self,
+        sentences: &Sentences,
+        shorter: Option<&[u32]>,
+        control: &Control,
+    ) -> Result<Vec<u32>> {
+        numbered(sentences, shorter, control, |key| self.numbers.get(&key).copied().unwrap_or(NONE))
     }
 }
 
@@ -43,10 +58,12 @@ impl Table {
 fn numbered(
     sentences: &Sentences,
     shorter: Option<&[u32]>,
+    control: &Control,
     mut number: impl FnMut(u64) -> u32,
-) -> Vec<u32> {
+) -> Result<Vec<u32>> {
     let mut numbers = Vec::with_capacity(sentences.tokens().len());
     for sentence in sentences.iter() {
+        control.check()?;
         let start = numbers.len();
         for (offset, &token) in sentence.iter().enumerate() {
             let before = match shorter {
@@ -62,5 +79,5 @@ fn numbered(
             numbers.push(found);
         }
     }
-    numbers
+    Ok(numbers)
 }

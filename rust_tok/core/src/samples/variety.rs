@@ -2,6 +2,7 @@
 
 use super::ngrams::{NONE, Table};
 use super::{Sentences, checked_order, require};
+use crate::control::Control;
 use crate::{Error, Result};
 
 /// Jensen-Shannon divergences in bits, 0 to 1, between the n-grams of two texts, for orders 1 to `order`.
@@ -9,16 +10,22 @@ use crate::{Error, Result};
 /// Over the union of what both have, without smoothing, as Gulrajani et al. 2017 (arXiv 1704.00028) count it.
 ///
 /// # Errors
-/// [`Error::Argument`] for a text without an n-gram of some order, or an order outside 1 to 16.
-pub fn divergence(left: &Sentences, right: &Sentences, order: usize) -> Result<Vec<f64>> {
+/// [`Error::Argument`] for a text without an n-gram of some order, or an order outside 1 to 16;
+/// [`Error::Interrupted`].
+pub fn divergence(
+    left: &Sentences,
+    right: &Sentences,
+    order: usize,
+    control: &Control,
+) -> Result<Vec<f64>> {
     require(left, 1, "samples")?;
     require(right, 1, "references")?;
     let (mut left_shorter, mut right_shorter) = (None, None);
     (1..=checked_order(order)?)
         .map(|level| {
             let mut table = Table::default();
-            let left_numbers = table.extend(left, left_shorter.as_deref());
-            let right_numbers = table.extend(right, right_shorter.as_deref());
+            let left_numbers = table.extend(left, left_shorter.as_deref(), control)?;
+            let right_numbers = table.extend(right, right_shorter.as_deref(), control)?;
             let left_shares = shares(&left_numbers, table.len(), "samples", level)?;
             let right_shares = shares(&right_numbers, table.len(), "references", level)?;
             (left_shorter, right_shorter) = (Some(left_numbers), Some(right_numbers));
@@ -40,18 +47,18 @@ pub fn divergence(left: &Sentences, right: &Sentences, order: usize) -> Result<V
 /// Li et al. 2016 (arXiv 1510.03055).
 ///
 /// # Errors
-/// [`Error::Argument`] for no samples, or an order outside 1 to 16.
-pub fn distinct(samples: &Sentences, order: usize) -> Result<Vec<f64>> {
+/// [`Error::Argument`] for no samples, or an order outside 1 to 16; [`Error::Interrupted`].
+pub fn distinct(samples: &Sentences, order: usize, control: &Control) -> Result<Vec<f64>> {
     require(samples, 1, "samples")?;
     let mut shorter = None;
     let shares = (1..=checked_order(order)?).map(|_| {
         let mut table = Table::default();
-        let numbers = table.extend(samples, shorter.as_deref());
+        let numbers = table.extend(samples, shorter.as_deref(), control)?;
         let total = numbers.iter().filter(|&&number| number != NONE).count();
         shorter = Some(numbers);
-        table.len() as f64 / total.max(1) as f64
+        Ok(table.len() as f64 / total.max(1) as f64)
     });
-    Ok(shares.collect())
+    shares.collect()
 }
 
 fn shares(numbers: &[u32], num_ngrams: usize, name: &str, level: usize) -> Result<Vec<f64>> {

@@ -64,7 +64,7 @@ impl Tokenizer {
     }
 
     /// How many ids `text` has, or `None` once that is sure to be more than `limit`: what follows is not
-    /// looked at.
+    /// encoded. It is still searched for special tokens, and has to be UTF-8 where characters are counted.
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].
