@@ -83,4 +83,4 @@ print(before, faults())
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120
     )
     before, after = map(int, done.stdout.split())
-    assert after < 20 < before
+    assert after * 4 < before, "a block may find its place at the second or third try"
