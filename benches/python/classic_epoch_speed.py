@@ -79,13 +79,16 @@ class Original(nn.Module):
         self.drop3 = nn.Dropout(0.1)
         self.output = nn.Linear(256, characters)
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def signals(self, ids: Tensor) -> Tensor:
+        """Every context as a signal of unit length."""
         sums = torch.zeros(len(ids), SAMPLES)
         for place in range(ids.shape[1]):
             rates = self.primes[ids[:, place]][:, None]
             sums = sums + torch.roll(torch.sin(2 * math.pi * rates * self.times), place, dims=1)
-        signal = sums / (sums.norm(dim=1, keepdim=True) + 1e-8)
-        logits = self.projection(signal).view(-1, TOKENS, CODEWORDS)
+        return sums / (sums.norm(dim=1, keepdim=True) + 1e-8)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        logits = self.projection(self.signals(ids)).view(-1, TOKENS, CODEWORDS)
         tokens = torch.softmax(logits, dim=-1) @ self.codebook.weight
         mixed, _ = self.attention1(tokens, tokens, tokens)
         tokens = self.norm1(tokens + self.drop1(mixed))

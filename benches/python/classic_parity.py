@@ -51,12 +51,7 @@ def token_logit_spread(
 
 def signal_distance(original: Original, ids: np.ndarray) -> float:
     """The largest difference of a signal's sample between the original's float32 and ours."""
-    contexts = torch.from_numpy(ids)
-    sums = torch.zeros(len(ids), SAMPLES)
-    for place in range(WINDOW):
-        rates = original.primes[contexts[:, place]][:, None]
-        sums += torch.roll(torch.sin(2 * torch.pi * rates * original.times), place, dims=1)
-    theirs = sums / (sums.norm(dim=1, keepdim=True) + 1e-8)
+    theirs = original.signals(torch.from_numpy(ids))
     bank = SignalBank(num_symbols=len(original.primes), num_samples=SAMPLES, on_collision="ignore")
     return float((torch.from_numpy(bank.windows(ids)) - theirs).abs().max())
 

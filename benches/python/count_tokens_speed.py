@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
 
 import numpy as np
-from peers import SHARED, print_machine, read_text
+from peers import SHARED, print_machine, read_text, use_one_core
 
 from primetone.text.tokenizer import Tokenizer
 
@@ -24,8 +23,7 @@ def main() -> None:
     if not path.is_file():
         print(f"skipped: {path} is not there")
         return
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])
+    use_one_core()
     print_machine(["primetone", "numpy"])
     for name in options.texts:
         tokenizer = Tokenizer.load(path, split="gpt4")

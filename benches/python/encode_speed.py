@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import argparse
 import base64
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from peers import SHARED, has, medians, print_machine, print_table, read_text
+from peers import SHARED, has, medians, print_machine, print_table, read_text, use_one_core
 
 from primetone.text.tokenizer import Tokenizer
 
@@ -97,8 +96,7 @@ def main() -> None:
     if not path.is_file():
         print(f"skipped: {path} is not there")
         return
-    if hasattr(os, "sched_setaffinity"):  # some take all cores without asking
-        os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])
+    use_one_core()
     peers = [name for name in options.peers if has(name)]
     print_machine(["primetone", *peers, "numpy"])
     for title, documents in conditions(options.texts, options.document_bytes):

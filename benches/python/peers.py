@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import platform
 import statistics
 import subprocess
@@ -35,6 +36,12 @@ def has(package: str) -> bool:
     if not found:
         print(f"skipped: {package} is not installed")
     return found
+
+
+def use_one_core() -> None:
+    """Keep this process to one core, where the system can: some peers take all without asking."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])
 
 
 def medians(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:

@@ -56,22 +56,28 @@ fn every_short_text_is_cut_where_it_may_be() {
     }
 }
 
+/// A text, valid or with a broken character in it, and how much of it is seen.
+fn text_and_cut() -> impl Strategy<Value = (Vec<u8>, usize)> {
+    let characters = prop::collection::vec(prop::sample::select(&ALPHABET[..]), 1..24);
+    (characters, any::<bool>(), any::<prop::sample::Index>()).prop_map(
+        |(characters, broken, at)| {
+            let mut text = characters.concat().into_bytes();
+            if broken {
+                text.insert(at.index(text.len()), 0xe6);
+            }
+            let seen = at.index(text.len() + 1);
+            (text, seen)
+        },
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 400, failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]
-    fn custom_patterns_are_cut_where_they_may_be(
-        characters in prop::collection::vec(prop::sample::select(&ALPHABET[..]), 1..24),
-        broken in any::<bool>(),
-        at in any::<prop::sample::Index>(),
-    ) {
-        let mut text = characters.concat().into_bytes();
-        if broken {
-            text.insert(at.index(text.len()), 0xe6);
-        }
-        let seen = at.index(text.len() + 1);
+    fn custom_patterns_are_cut_where_they_may_be((text, seen) in text_and_cut()) {
         for splitter in custom() {
             check(&splitter, &text, seen).map_err(TestCaseError::fail)?;
         }
@@ -84,16 +90,7 @@ proptest! {
     })]
 
     #[test]
-    fn long_texts_are_cut_where_they_may_be(
-        characters in prop::collection::vec(prop::sample::select(&ALPHABET[..]), 1..24),
-        broken in any::<bool>(),
-        at in any::<prop::sample::Index>(),
-    ) {
-        let mut text = characters.concat().into_bytes();
-        if broken {
-            text.insert(at.index(text.len()), 0xe6);
-        }
-        let seen = at.index(text.len() + 1);
+    fn long_texts_are_cut_where_they_may_be((text, seen) in text_and_cut()) {
         for splitter in schemes() {
             check(&splitter, &text, seen).map_err(TestCaseError::fail)?;
         }
