@@ -52,11 +52,12 @@ def strings(path: Path) -> Iterator[str]:
 
 
 def learn_primetone(path: Path, vocab_size: int, tie: str) -> list[bytes]:
-    """The tokens in the order they were learnt."""
+    """Reads the file itself; the tokens in the order they were learnt."""
+    from primetone.text.corpus import Corpus
     from primetone.text.tokenizer import Tokenizer
 
     learned = Tokenizer.learn(
-        documents(path),
+        Corpus.read(path, separator=SEPARATOR),
         vocab_size=vocab_size,
         split="gpt2",
         tie=tie,  # type: ignore[arg-type]

@@ -15,9 +15,10 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from learn_speed import documents, write_documents
+from learn_speed import SEPARATOR, write_documents
 from peers import read_text
 
+from primetone.text.corpus import Corpus
 from primetone.text.counts import WordCounts
 from primetone.text.tokenizer import Tokenizer
 
@@ -68,9 +69,10 @@ def main() -> None:
             elsewhere.submit(write, path, options.text, options.copies).result()
         print("| | s | user s | system s | peak MB | after MB |")
         print("|---|---|---|---|---|---|")
+        corpus = Corpus.read(path, separator=SEPARATOR)
         counts = stage(
             "count",
-            lambda: WordCounts.count(documents(path), split=options.split, threads=options.threads),
+            lambda: WordCounts.count(corpus, split=options.split, threads=options.threads),
         )
         stage(
             "merge",

@@ -6,7 +6,7 @@ from _typeshed import Incomplete, SupportsGetItem
 from os import PathLike
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
-__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "SignalBank", "StreamEncoder", "Tokenizer", "blake3_hex", "bleu", "copies", "distinct", "divergence", "ppm_added_bytes", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "self_bleu", "words", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
+__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "Divider", "SignalBank", "StreamEncoder", "Tokenizer", "Utf8Checker", "blake3_hex", "bleu", "copies", "distinct", "divergence", "ppm_added_bytes", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "self_bleu", "words", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
 
 UNICODE_VERSION: Final[str]
 """
@@ -92,6 +92,21 @@ class Decompressor:
     def read(self, /, size: SupportsIndex) -> bytes:
         """
         At most `size` bytes; none at the end of the file.
+        """
+
+@final
+class Divider:
+    """
+    Divides a text that comes in chunks wherever a separator stands, which may lie across chunks.
+    """
+    def __new__(cls, /, separator: bytes) -> Divider: ...
+    def finish(self, /) -> bytes:
+        """
+        What stands behind the last separator.
+        """
+    def push(self, /, chunk: bytes) -> list:
+        """
+        Take the next chunk; returns the parts that a separator ended, empty ones too.
         """
 
 @final
@@ -305,6 +320,27 @@ class Tokenizer:
     def with_merge_counts(self, /, counts: Incomplete) -> Tokenizer:
         """
         The same tokenizer with these counts of its merges.
+        """
+
+@final
+class Utf8Checker:
+    """
+    Checks text in UTF-8 chunk by chunk; a chunk may end inside a character.
+    """
+    def __new__(cls, /) -> Utf8Checker: ...
+    @property
+    def kept(self, /) -> bytes:
+        """
+        The bytes of the character that the last chunk ended in; none between characters.
+        """
+    @property
+    def num_lines(self, /) -> int:
+        """
+        How many line feeds there were.
+        """
+    def push(self, /, chunk: bytes) -> bool:
+        """
+        Take the next chunk; False when it does not go on in UTF-8, and then nothing is taken.
         """
 
 def blake3_hex(data: bytes) -> str:

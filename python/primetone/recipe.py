@@ -71,6 +71,7 @@ class DataConfig:
     encoding: str = option("utf-8", "encoding of the text files")
     field: str = option("text", "field of .jsonl records that holds the text")
     per: Literal["file", "line", "paragraph"] = option("file", "what a document is in a text file")
+    separator: str = option("", "what divides documents in a text file, if anything does")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -107,6 +107,30 @@ def test_lines_longer_than_a_chunk(tmp_path: Path) -> None:
     assert texts(path, per="line") == [b"a", long, b"b"]
 
 
+def test_documents_divided_by_a_separator(tmp_path: Path) -> None:
+    mark = "<|end\u00e9|>"
+    one, two = b"one\n", b"x" * (3 << 20)
+    data = mark.encode().join([one, b"", two, b"three"]) + mark.encode()
+    path = make(tmp_path / "a.txt", data)
+    assert texts(path, separator=mark) == [one, two, b"three"]
+    named = [document.name for document in read_documents(path, separator=mark)]
+    assert named == [f"{path}, document {number}" for number in (1, 3, 4)]
+    recoded = make(tmp_path / "b.txt", data.decode().encode("utf-16"))
+    assert texts(recoded, separator=mark, encoding="utf-16") == [one, two, b"three"]
+    for cut in range(len(mark.encode())):  # a separator that lies across two chunks
+        head = b"y" * ((1 << 20) - cut)
+        crossing = make(tmp_path / "c.txt", head + mark.encode() + b"z")
+        assert texts(crossing, separator=mark) == [head, b"z"]
+
+
+def test_a_separator_and_per_contradict_each_other(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.txt", b"x")
+    with pytest.raises(ConfigError, match="found separator '--' and per 'line'.* leave one out"):
+        texts(path, separator="--", per="line")
+    with pytest.raises(ConfigError, match="half of a surrogate pair"):
+        texts(path, separator="\ud800")
+
+
 def test_empty_files_are_left_out_but_not_all_of_them(tmp_path: Path) -> None:
     empty, full = make(tmp_path / "a.txt", b""), make(tmp_path / "b.txt", b"x")
     assert texts([empty, full]) == [b"x"]

@@ -29,6 +29,7 @@ def count(
     encoding: str = "utf-8",
     field: str = "text",
     per: Literal["file", "line", "paragraph"] = "file",
+    separator: str = "",
     skip_broken: bool = False,
     max_memory: str | None = None,
     temp_dir: Path | None = None,
@@ -63,6 +64,8 @@ def count(
         The field of .jsonl records that holds the text.
     per
         What one document is in plain text: each is split by itself.
+    separator
+        What divides documents in plain text, such as <|endoftext|>; in place of --per.
     skip_broken
         Leave out files that cannot be read, whole, and say which; everything is read twice.
     max_memory
@@ -82,7 +85,13 @@ def count(
     sources = require_texts(texts)
     started = time.monotonic()
     corpus = Corpus.read(
-        sources, encoding=encoding, field=field, per=per, once=True, skip_broken=skip_broken
+        sources,
+        encoding=encoding,
+        field=field,
+        per=per,
+        separator=separator,
+        once=True,
+        skip_broken=skip_broken,
     )
     with Progress(wanted=progress) as shown:
         counts = WordCounts.count(

@@ -53,6 +53,7 @@ def learn(
     encoding: str = "utf-8",
     field: str = "text",
     per: Literal["file", "line", "paragraph"] = "file",
+    separator: str = "",
     skip_broken: bool = False,
     max_memory: str | None = None,
     temp_dir: Path | None = None,
@@ -114,6 +115,8 @@ def learn(
         The field of .jsonl records that holds the text.
     per
         What one document is in plain text: each is split by itself.
+    separator
+        What divides documents in plain text, such as <|endoftext|>; in place of --per.
     skip_broken
         Leave out files that cannot be read, whole, and say which; everything is read twice.
     max_memory
@@ -173,6 +176,7 @@ def learn(
             encoding=encoding,
             field=field,
             per=per,
+            separator=separator,
             once=True,
             skip_broken=skip_broken,
         )

@@ -176,7 +176,13 @@ def _read_corpus(recipe: Recipe, sources: Sources) -> Corpus:
     if isinstance(sources, Corpus):
         return sources
     data = recipe.data
-    return Corpus.read(list(sources), encoding=data.encoding, field=data.field, per=data.per)
+    return Corpus.read(
+        list(sources),
+        encoding=data.encoding,
+        field=data.field,
+        per=data.per,
+        separator=data.separator,
+    )
 
 
 def _encode_text(

@@ -65,6 +65,7 @@ class Corpus:
         encoding: str = "utf-8",
         field: str = "text",
         per: Literal["file", "line", "paragraph"] = "file",
+        separator: str = "",
         once: bool = False,
         skip_broken: bool = False,
     ) -> Corpus:
@@ -74,7 +75,7 @@ class Corpus:
         skip_broken: read everything beforehand and leave out the files that cannot be read, whole;
         `broken` holds (path, problem) of each.
         """
-        options = ReaderOptions(encoding=encoding, field=field, per=per)
+        options = ReaderOptions(encoding=encoding, field=field, per=per, separator=separator)
         found = find_sources(sources, once=once and not skip_broken)
         chosen: Sequence[Source] = found.sources
         broken: list[tuple[str, str]] = []

@@ -35,8 +35,6 @@ _T = TypeVar("_T")
 _CHUNK_BYTES = 1 << 20
 _BATCH_BYTES = 16 << 20
 _BOM = codecs.BOM_UTF8
-# In these encodings the text's bytes are valid UTF-8 already and only need checking.
-_UNCHANGED = ("utf-8", "ascii")
 
 
 @dataclass(frozen=True)
@@ -53,16 +51,30 @@ class ReaderOptions:
 
     encoding: a Python codec, or "bytes" to keep the bytes unchecked. field: the key of the text
     in JSON lines. per: what one document is in plain text: the file, a line, or a paragraph
-    (separated by blank lines). In JSON lines each line is one document whatever ``per`` says.
+    (separated by blank lines). separator: documents of plain text end wherever this stands, which
+    belongs to none of them; not together with ``per``. In JSON lines each line is one document
+    whatever these two say.
     """
 
     encoding: str = "utf-8"
     field: str = "text"
     per: Literal["file", "line", "paragraph"] = "file"
+    separator: str = ""
 
     def __post_init__(self) -> None:
         if self.per not in ("file", "line", "paragraph"):
             raise ConfigError(f'per: expected "file", "line" or "paragraph", found {self.per!r}')
+        if self.separator and self.per != "file":
+            raise ConfigError(
+                f"found separator {self.separator!r} and per {self.per!r}, each of which says what "
+                "a document is: leave one out"
+            )
+        try:
+            self.separator.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(
+                f"separator: expected text, found half of a surrogate pair in {self.separator!r}"
+            ) from None
         if self.encoding == "bytes":
             return
         try:
@@ -83,6 +95,7 @@ def read_documents(
     encoding: str = "utf-8",
     field: str = "text",
     per: Literal["file", "line", "paragraph"] = "file",
+    separator: str = "",
 ) -> Iterator[Document]:
     """Read the documents of files, folders, patterns and "-" (standard input), one by one.
 
@@ -91,7 +104,7 @@ def read_documents(
     returns are kept as they are; empty documents are left out. Memory: the largest document.
     Errors: TextError naming file and offset where decoding failed; TextError when all is empty.
     """
-    options = ReaderOptions(encoding=encoding, field=field, per=per)
+    options = ReaderOptions(encoding=encoding, field=field, per=per, separator=separator)
     return read_sources(find_sources(sources).sources, options)
 
 
@@ -136,7 +149,7 @@ def _each(sources: Sequence[Source], read: Callable[[Source], Iterator[_T]]) -> 
 
 
 def _parts(source: Source, options: ReaderOptions) -> Iterator[bytes | Part]:
-    if source.layout != "text" or options.per != "file":
+    if source.layout != "text" or options.per != "file" or options.separator:
         yield from (document.data for document in _documents(source, options))
         return
     has_begun = False
@@ -185,6 +198,11 @@ def _documents(source: Source, options: ReaderOptions) -> Iterator[Document]:
     chunks = _utf8_chunks(source, options.encoding)
     if source.layout == "jsonl":
         yield from _from_json_lines(source.path, chunks, options.field)
+    elif options.separator:
+        parts = _divided(chunks, options.separator.encode())
+        for number, part in enumerate(parts, start=1):
+            if part:
+                yield Document(f"{source.path}, document {number}", part)
     elif options.per == "file":
         data = source.held if options.encoding == "bytes" else None
         data = data if data is not None else _joined(chunks)
@@ -272,32 +290,65 @@ def _utf8_chunks(source: Source, encoding: str) -> Iterator[bytes]:
     """The source's bytes as UTF-8, in pieces that may end inside a character."""
     raw = _raw_chunks(source)
     if encoding == "bytes":
-        yield from raw
-        return
-    codec = codecs.lookup(encoding)
-    decoder = codec.incrementaldecoder("strict")
-    is_unchanged = codec.name in _UNCHANGED
+        return raw
+    if codecs.lookup(encoding).name == "utf-8":
+        return _checked(source, encoding, raw)
+    return _recoded(source, encoding, raw)
+
+
+def _checked(source: Source, encoding: str, raw: Iterable[bytes]) -> Iterator[bytes]:
+    """The chunks as they are, if they are UTF-8."""
+    from primetone._rust_tok import Utf8Checker
+
+    checker = Utf8Checker()
+    num_fed = 0
+    first = b""
+    for chunk, is_last in _with_last(raw):
+        first = first or chunk[:4]
+        num_fed += len(chunk)
+        kept = checker.kept
+        if not checker.push(chunk) or (is_last and checker.kept):
+            try:
+                (kept + chunk).decode()
+            except UnicodeDecodeError as error:
+                raise _not_decoded(
+                    source, encoding, num_fed, checker.num_lines, error, first
+                ) from None
+        yield chunk
+
+
+def _recoded(source: Source, encoding: str, raw: Iterable[bytes]) -> Iterator[bytes]:
+    """The chunks in UTF-8."""
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
     num_fed = num_lines = 0
     first = b""
     for chunk, is_last in _with_last(raw):
         first = first or chunk[:4]
         num_fed += len(chunk)
         try:
-            text = decoder.decode(chunk, is_last)
-            yield chunk if is_unchanged else text.encode()
+            yield decoder.decode(chunk, is_last).encode()
         except UnicodeDecodeError as error:
-            # The decoder's object is what it had kept back plus this chunk, so it ends at num_fed.
-            offset = num_fed - len(error.object) + error.start
-            line = num_lines + error.object.count(b"\n", 0, error.start) + 1
-            raise TextError(
-                _decoding_message(source, encoding, offset, line, error, first)
-            ) from None
+            raise _not_decoded(source, encoding, num_fed, num_lines, error, first) from None
         except UnicodeError as error:  # surrogates, or a codec that only refuses
             raise TextError(
                 f"{source.path}: cannot be read as {encoding} near byte offset {num_fed:,}: "
                 f"{error}; give the encoding that the file is in"
             ) from None
         num_lines += chunk.count(b"\n")
+
+
+def _not_decoded(
+    source: Source,
+    encoding: str,
+    num_fed: int,
+    num_lines: int,
+    error: UnicodeDecodeError,
+    first: bytes,
+) -> TextError:
+    # what was decoded is the end of what was fed: what had been kept back, and the last chunk
+    offset = num_fed - len(error.object) + error.start
+    line = num_lines + error.object.count(b"\n", 0, error.start) + 1
+    return TextError(_decoding_message(source, encoding, offset, line, error, first))
 
 
 def _decoding_message(
@@ -362,15 +413,17 @@ def _with_last(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The lines without their line feed; what follows the last line feed counts when not empty."""
-    pending: list[bytes] = []
+    return _divided(chunks, b"\n")
+
+
+def _divided(chunks: Iterable[bytes], separator: bytes) -> Iterator[bytes]:
+    """What stands between separators; what follows the last one counts when not empty."""
+    from primetone._rust_tok import Divider
+
+    divider = Divider(separator)
     for chunk in chunks:
-        head, *rest = chunk.split(b"\n")
-        pending.append(head)
-        if rest:
-            yield b"".join(pending)
-            yield from rest[:-1]
-            pending = [rest[-1]]
-    if last := b"".join(pending):
+        yield from divider.push(chunk)
+    if last := divider.finish():
         yield last
 
 

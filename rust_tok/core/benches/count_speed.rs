@@ -20,7 +20,7 @@ use rust_tok::control::Control;
 use rust_tok::count::{Counter, WordCounts};
 use rust_tok::split::{PieceEnds, Scheme, Tier};
 
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 25;
 
 fn main() {
     let named: Vec<PathBuf> =

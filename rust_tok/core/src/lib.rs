@@ -2,6 +2,7 @@
 //!
 //! Every fast path here has a slow, obvious twin in the tests and must equal it.
 
+pub mod chunks;
 pub mod compressed;
 pub mod control;
 pub mod count;

@@ -1,10 +1,11 @@
-//! Hashing and decompression for the file layer.
+//! Hashing, decompression and reading in chunks for the file layer.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
 
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyList};
+use rust_tok::chunks;
 use rust_tok::compressed::{self, Compression};
 use rust_tok::digest::Digest;
 
@@ -74,5 +75,67 @@ impl Decompressor {
         let data = released(py, || self.0.lock().ok().map(|mut file| file.read(size)).transpose())?;
         let data = data.ok_or_else(|| internal(py, "a file was left half read"))?;
         Ok(PyBytes::new(py, &data))
+    }
+}
+
+/// Checks text in UTF-8 chunk by chunk; a chunk may end inside a character.
+#[pyclass(frozen, module = "primetone._rust_tok")]
+#[derive(Default)]
+pub(crate) struct Utf8Checker(Mutex<chunks::Utf8Checker>);
+
+#[pymethods]
+impl Utf8Checker {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// Take the next chunk; False when it does not go on in UTF-8, and then nothing is taken.
+    fn push(&self, py: Python<'_>, chunk: &[u8]) -> PyResult<bool> {
+        let mut checker = self.0.lock().map_err(|_| internal(py, "a check was left broken"))?;
+        Ok(checker.push(chunk))
+    }
+
+    /// The bytes of the character that the last chunk ended in; none between characters.
+    #[getter]
+    fn kept<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let checker = self.0.lock().map_err(|_| internal(py, "a check was left broken"))?;
+        Ok(PyBytes::new(py, checker.kept()))
+    }
+
+    /// How many line feeds there were.
+    #[getter]
+    fn num_lines(&self, py: Python<'_>) -> PyResult<u64> {
+        let checker = self.0.lock().map_err(|_| internal(py, "a check was left broken"))?;
+        Ok(checker.num_lines())
+    }
+}
+
+/// Divides a text that comes in chunks wherever a separator stands, which may lie across chunks.
+#[pyclass(frozen, module = "primetone._rust_tok")]
+pub(crate) struct Divider(Mutex<chunks::Divider>);
+
+#[pymethods]
+impl Divider {
+    #[new]
+    fn new(separator: &[u8]) -> PyResult<Self> {
+        if separator.is_empty() {
+            return Err(pyo3::exceptions::PyValueError::new_err("an empty separator"));
+        }
+        Ok(Self(Mutex::new(chunks::Divider::new(separator))))
+    }
+
+    /// Take the next chunk; returns the parts that a separator ended, empty ones too.
+    fn push<'py>(&self, py: Python<'py>, chunk: &[u8]) -> PyResult<Bound<'py, PyList>> {
+        let mut divider = self.0.lock().map_err(|_| internal(py, "a text was left divided"))?;
+        let parts = PyList::empty(py);
+        divider.push(chunk, |part| parts.append(PyBytes::new(py, part)))?;
+        Ok(parts)
+    }
+
+    /// What stands behind the last separator.
+    fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let mut divider = self.0.lock().map_err(|_| internal(py, "a text was left divided"))?;
+        Ok(PyBytes::new(py, &divider.finish()))
     }
 }

@@ -25,7 +25,7 @@ mod _rust_tok {
     #[pymodule_export]
     use super::encoding::StreamEncoder;
     #[pymodule_export]
-    use super::files::{Blake3, Decompressor, blake3_hex};
+    use super::files::{Blake3, Decompressor, Divider, Utf8Checker, blake3_hex};
     #[pymodule_export]
     use super::formats::{
         read_character_merges, read_gpt2, read_merges, read_tekken, read_tiktoken,
