@@ -43,7 +43,8 @@ class TokenStream(Protocol):
 class Window:
     """How a family cuts the stream: `length` inputs, each predicting the token `shift` later.
 
-    Windows run across document ends (an end-of-text token marks them), so no token is wasted.
+    Windows run across document ends (an end-of-text token marks them), so no token is wasted;
+    where the cut is `documents`, each window is one document instead.
     """
 
     length: int
@@ -53,6 +54,9 @@ class Window:
     predicts: Literal["all", "last"] = "all"
     """Targets in training: one for every input, or one for the last. A model of the second kind,
     given a longer row, predicts after each position from the `length` tokens that end there."""
+    cut: Literal["stream", "documents"] = "stream"
+    """`documents`: inputs and targets are both one whole document of up to `length` tokens, its
+    end-of-text token included and repeated up to `length`; longer ones are left out."""
 
     @property
     def span(self) -> int:
@@ -97,7 +101,8 @@ class Phase:
     """One optimised objective: the module it trains, its loss, how often it repeats per step.
 
     The trainer hands `loss` the module to call: `module` itself or the compiled or distributed
-    wrapping of it, with the same weights. A language model has one phase, a GAN two.
+    wrapping of it, with the same weights. A language model has one phase, a GAN several; phases may
+    share a module, and each has an optimiser of its own.
     """
 
     name: str
@@ -106,6 +111,11 @@ class Phase:
     roles: Mapping[str, Role]
     """The role of every trainable parameter, by its name in `module`."""
     repeats: int = 1
+    rate: float = 1.0
+    """Times the learning rate of the recipe."""
+    begin: float = 0.0
+    end: float = 1.0
+    """The share of training after which it takes part, and that up to which it does."""
 
 
 class Writer(Protocol):
@@ -140,8 +150,18 @@ class Family(Protocol):
         """What the trainer runs in every step, in order."""
         ...
 
-    def writer(self, model: torch.nn.Module, *, eos_id: int | None) -> Writer:
-        """A fresh writer; `eos_id` opens the text when the prompt is empty."""
+    def writer(
+        self,
+        model: torch.nn.Module,
+        *,
+        eos_id: int | None,
+        seed: int = 0,
+        style_seed: int | None = None,
+    ) -> Writer:
+        """A fresh writer; `eos_id` opens the text when the prompt is empty.
+
+        `seed` draws the noise of a family that has any, `style_seed` that of a whole text apart.
+        """
         ...
 
     def figures(self, model: torch.nn.Module, ids_BT: torch.Tensor) -> Mapping[str, float]:

@@ -47,6 +47,12 @@ class SamplingConfig:
         minimum=0,
         maximum=LARGEST_SEED,
     )
+    style_seed: int | None = option(
+        None,
+        "seed of the noise that a whole text has in common (gan); the seed where it is not set",
+        minimum=0,
+        maximum=LARGEST_SEED,
+    )
     stop: tuple[str, ...] = option((), "stop before the first of these strings appears")
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -368,23 +369,31 @@ def test_a_file_larger_than_the_memory_limit(tmp_path: Path) -> None:
 
 @pytest.mark.exam
 def test_four_gigabytes_in_one_of_address_space(tmp_path: Path) -> None:
-    """Needs 5 GB of disk; the same tokenizer as without a limit."""
-    text, limited, unlimited = (tmp_path / name for name in ("text", "limited.json", "u.json"))
+    """Needs 5 GB of disk; the same tokenizer as without a limit, through spilled counts too."""
+    names = ("text", "all.counts", "limited.json", "counted.json", "unlimited.json")
+    text, counts, limited, counted, unlimited = (tmp_path / name for name in names)
     script = Path(__file__).parents[2] / "benches" / "python" / "synthetic.py"
     subprocess.run([sys.executable, script, text, "--words", "2000000"], check=True)
-    learn = [sys.executable, "-m", "primetone", "learn", text, "--vocab-size", "32000", "--json"]
-    granted = 1 << 30
-    ran = subprocess.run(
-        [*learn, "--max-memory", "512MiB", "--out", limited],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (granted, granted)),
-        capture_output=True,
-        check=True,
-    )
-    report = json.loads(ran.stdout)["report"]
-    assert report["spilled_bytes"] > 0
+
+    def run(*arguments: object, granted: int = resource.RLIM_INFINITY) -> dict[str, Any]:
+        ran = subprocess.run(
+            [sys.executable, "-m", "primetone", *map(str, arguments), "--json"],
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (granted, granted)),
+            capture_output=True,
+            check=True,
+        )
+        report: dict[str, Any] = json.loads(ran.stdout)["report"]
+        return report
+
+    gib, size = 1 << 30, ("--vocab-size", "32000")
+    report = run("learn", text, *size, "--max-memory", "512MiB", "--out", limited, granted=gib)
     assert report["peak_memory_bytes"] < (512 + 64) << 20
-    subprocess.run([*learn, "--out", unlimited], capture_output=True, check=True)
-    assert limited.read_bytes() == unlimited.read_bytes()
+    spilling = run("count", text, "--max-memory", "96MiB", "--out", counts, granted=gib)
+    assert spilling["spilled_bytes"] > 0
+    assert spilling["peak_memory_bytes"] < (96 + 64) << 20
+    run("learn", "--from-counts", counts, *size, "--out", counted, granted=gib)
+    run("learn", text, *size, "--out", unlimited)
+    assert limited.read_bytes() == unlimited.read_bytes() == counted.read_bytes()
     print(f"R14 4 GB in 1 GiB: peak {report['peak_memory_bytes']:,}, {report['seconds']}")
 
 

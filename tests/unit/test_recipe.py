@@ -28,6 +28,8 @@ def test_the_presets_are_the_ones_we_speak_of() -> None:
         "char-classic",
         "decoder",
         "demo",
+        "gan",
+        "gan-classic",
         "signal",
         "signal-classic",
     )

@@ -13,6 +13,7 @@ from primetone.errors import ConfigError
 FAMILIES: Mapping[str, str] = MappingProxyType(
     {
         "decoder": "primetone.families.decoder:DECODER",
+        "gan": "primetone.families.gan.family:GAN",
         "signal": "primetone.families.signal.family:SIGNAL",
     }
 )

@@ -311,7 +311,14 @@ class DecoderFamily:
         """One phase: the likelihood of the next token."""
         return (Phase(name="likelihood", module=model, loss=next_token_loss, roles=model.roles()),)
 
-    def writer(self, model: Decoder, *, eos_id: int | None) -> DecoderWriter:
+    def writer(
+        self,
+        model: Decoder,
+        *,
+        eos_id: int | None,
+        seed: int = 0,
+        style_seed: int | None = None,
+    ) -> DecoderWriter:
         """A writer with its own cache."""
         return DecoderWriter(model, eos_id=eos_id)
 

@@ -196,7 +196,12 @@ class Run:
 
     def write(self, model: torch.nn.Module, prompt: str, settings: SamplingConfig) -> Iterator[str]:
         """New text by a model of this run that is in memory."""
-        writer = self.family.writer(model, eos_id=self.tokenizer.eos_id)
+        writer = self.family.writer(
+            model,
+            eos_id=self.tokenizer.eos_id,
+            seed=settings.seed,
+            style_seed=settings.style_seed,
+        )
         return write_text(writer, self.tokenizer, prompt, settings)
 
     def evaluate(

@@ -7,11 +7,12 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from primetone.contracts import TokenStream
 from primetone.errors import ConfigError, RunError
 from primetone.files import write_atomically
 from primetone.recipe import Recipe, changed_keys, load_recipe, may_change
@@ -21,7 +22,8 @@ from primetone.run.directory import ENVIRONMENT, RECIPE, Run, is_run, require_fr
 from primetone.run.environment import changed_environment
 from primetone.text.corpus import Corpus
 from primetone.text.tokenizer import Tokenizer
-from primetone.training.loader import Loader
+from primetone.training.documents import DocumentLoader
+from primetone.training.loader import Batches, Loader
 from primetone.training.metrics import MetricsLog
 from primetone.training.trainer import Report, Trainer
 
@@ -119,33 +121,67 @@ def _fit(run: Run, report: Report | None) -> None:
     trainer = Trainer(
         model=model,
         phases=family.phases(model, recipe.model),
-        loader=Loader(
-            streams.train,
-            window=family.window(recipe.model),
-            batch_size=recipe.train.batch_size,
-            seed=recipe.train.seed,
-            place=runtime.place,
-        ),
+        loader=_batches(run, streams.train, report),
         runtime=runtime,
         train=recipe.train,
         optimizer=recipe.optimizer,
         schedule=recipe.schedule,
         metrics=metrics,
         checkpoints=run.checkpoints,
-        evaluate=_evaluation(run, model, streams.validation.ids),
+        evaluate=_evaluation(run, model, streams.validation),
         sample=_sampling(run, model),
         report=report,
     )
     trainer.fit(resume=True)
 
 
+def _batches(run: Run, stream: TokenStream, report: Report | None) -> Batches:
+    """The training text as the family wants it cut."""
+    recipe, window = run.recipe, run.family.window(run.recipe.model)
+    how: Any = {
+        "window": window,
+        "batch_size": recipe.train.batch_size,
+        "seed": recipe.train.seed,
+        "place": run.runtime.place,
+    }
+    if window.cut == "stream":
+        return Loader(stream, **how)
+    documents = DocumentLoader(stream, end_id=_end_id(run), **how)
+    if documents.num_left_out and report is not None:
+        text = (
+            f"{documents.num_left_out:,} documents of more than {window.length:,} tokens are left "
+            f"out, {len(documents):,} stay"
+        )
+        report({"event": "note", "text": text})
+    return documents
+
+
+def _end_id(run: Run) -> int:
+    """The token that ends documents, where rows are documents."""
+    end_id = run.tokenizer.eos_id
+    if end_id is None:
+        raise ConfigError(
+            f"the family {run.recipe.family!r} reads whole documents: expected a tokenizer with a "
+            "token that ends a text, found none; leave tokenizer.specials at all"
+        )
+    return end_id
+
+
 def _evaluation(
-    run: Run, model: torch.nn.Module, ids: np.ndarray
+    run: Run, model: torch.nn.Module, stream: TokenStream
 ) -> Callable[[], Mapping[str, float]] | None:
     """What the trainer calls to evaluate: a fixed stretch of the validation text."""
+    cap, window, ids = run.recipe.train.eval_tokens, run.family.window(run.recipe.model), stream.ids
+    if window.cut == "documents":
+        place = run.runtime.place
+        documents = DocumentLoader(
+            stream, window=window, end_id=_end_id(run), batch_size=1, seed=0, place=place
+        )
+        num_seen = min(len(documents), max(1, cap // window.length) if cap else len(documents))
+        rows = place(documents.rows(np.arange(num_seen)))
+        return lambda: run.family.figures(model, rows)
     if "score" not in run.family.can:
         return None
-    cap = run.recipe.train.eval_tokens
     stretch = ids[: cap + 1] if cap else ids
     seen = np.asarray(stretch[:FIGURES_TOKENS], dtype=np.int64)[None]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Protocol, final
 
 import numpy as np
 
@@ -23,6 +23,19 @@ if TYPE_CHECKING:
     import torch
 
 FEISTEL_ROUNDS = 6
+
+
+class Batches(Protocol):
+    """An endless sequence of batches that is known beforehand."""
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches in which everything is seen once, the last filled up."""
+        ...
+
+    def batch(self, number: int) -> Batch:
+        """Batch `number`, on the device."""
+        ...
 
 
 @final
@@ -83,7 +96,7 @@ class Loader:
         starts_B = np.empty(self.batch_size, dtype=np.int64)
         for epoch in np.unique(epochs).tolist():
             mine = epochs == epoch
-            keys = _epoch_keys(self.seed, epoch)
+            keys = epoch_keys(self.seed, epoch)
             order = permute(places[mine], size=self.windows_per_epoch, keys=keys[1:])
             starts_B[mine] = order * self.stride + int(keys[0]) % self.num_phases
         return starts_B
@@ -121,7 +134,7 @@ def permute(places: np.ndarray, *, size: int, keys: np.ndarray) -> np.ndarray:
     return values.astype(np.int64)
 
 
-def _epoch_keys(seed: int, epoch: int) -> np.ndarray:
+def epoch_keys(seed: int, epoch: int) -> np.ndarray:
     """One number for the phase and one key a round, from the seed and the epoch alone."""
     text = f"windows {seed} {epoch}".encode()
     digest = hashlib.blake2b(text, digest_size=8 * (1 + FEISTEL_ROUNDS)).digest()

@@ -47,7 +47,7 @@ class PhaseOptimizer:
         self.names = {parameter: name for name, parameter in named}
         self.parameters = list(self.names)
         self.parts = _build_parts(named, phase.roles, config)
-        self.full_rates = [[g["lr"] for g in part.param_groups] for part in self.parts]
+        self.full_rates = [[phase.rate * g["lr"] for g in part.param_groups] for part in self.parts]
 
     def step(self, factor: float) -> None:
         """One update with every learning rate multiplied by `factor`."""

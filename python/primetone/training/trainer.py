@@ -19,7 +19,7 @@ from primetone.config import option
 from primetone.contracts import Batch, Phase
 from primetone.errors import Error, FormatError
 from primetone.training.checkpoint import Checkpoint, CheckpointStore
-from primetone.training.loader import Loader
+from primetone.training.loader import Batches
 from primetone.training.metrics import MetricsLog
 from primetone.training.optim import OptimizerConfig, PhaseOptimizer, clip_gradients
 from primetone.training.runtime import Compile, Device, Precision, Runtime
@@ -85,7 +85,7 @@ class Trainer:
         *,
         model: nn.Module,
         phases: Sequence[Phase],
-        loader: Loader,
+        loader: Batches,
         runtime: Runtime,
         train: TrainConfig,
         optimizer: OptimizerConfig,
@@ -211,13 +211,19 @@ class Trainer:
         self.metrics.keep_until(self.step)
 
     def _take_step(self) -> None:
-        factor = self._factor = self._rate_factor()
+        progress = self._progress()
+        factor = self._factor = learning_rate_factor(
+            self.schedule, step=self.step, progress=progress
+        )
         record: dict[str, Tensor] = {}
         self.model.train()
         for phase in self.phases:
+            if not phase.begin <= progress < phase.end:
+                continue
             if len(self.phases) > 1:
                 for other in self.phases:
-                    other.module.requires_grad_(other is phase)
+                    other.module.requires_grad_(requires_grad=False)
+                phase.module.requires_grad_(requires_grad=True)
             for repeat in range(phase.repeats):
                 record |= self._run_phase(phase, repeat, factor)
         self.step += 1
@@ -256,11 +262,12 @@ class Trainer:
         self.batches_drawn += count
         return batches
 
-    def _rate_factor(self) -> float:
+    def _progress(self) -> float:
+        """The share of training that is done."""
         progress = self.step / self.train.steps
         if self.train.max_seconds:
             progress = max(progress, self.elapsed_seconds / self.train.max_seconds)
-        return learning_rate_factor(self.schedule, step=self.step, progress=progress)
+        return progress
 
     def _ended_by(self) -> Literal["steps", "clock"] | None:
         """What ends training at this step; None where it goes on."""
@@ -274,13 +281,19 @@ class Trainer:
     def _log(self) -> None:
         """One line for the steps since the last; the only place that waits for the device."""
         before = time.monotonic()
+        # phases begin and end: not every step has every figure
+        first = self.step - len(self._pending) + 1
+        steps: dict[str, list[int]] = {}
+        for step, record in enumerate(self._pending, start=first):
+            for name in record:
+                steps.setdefault(name, []).append(step)
         columns = {
-            name: torch.stack([record[name] for record in self._pending]).tolist()
-            for name in self._pending[-1]
+            name: torch.stack([self._pending[step - first][name] for step in which]).tolist()
+            for name, which in steps.items()
         }
         self._pending_seconds += time.monotonic() - before
         for name, column in columns.items():
-            self._require_finite(name, column)
+            self._require_finite(name, steps[name], column)
         speed = self._pending_tokens / max(self._pending_seconds, 1e-9)
         self._forget_pending()
         values = {
@@ -296,10 +309,9 @@ class Trainer:
         self._pending.clear()
         self._pending_tokens, self._pending_seconds = 0, 0.0
 
-    def _require_finite(self, name: str, values: Sequence[float]) -> None:
-        """`values` are those of the last steps; weights that went wrong are never saved."""
-        first = self.step - len(values) + 1
-        for step, value in enumerate(values, start=first):
+    def _require_finite(self, name: str, steps: Sequence[int], values: Sequence[float]) -> None:
+        """Weights that went wrong are never saved."""
+        for step, value in zip(steps, values, strict=True):
             if not math.isfinite(value):
                 raise Error(
                     f"training diverged: expected a finite {name} at step {step}, found {value}. "
@@ -315,7 +327,7 @@ class Trainer:
         figures = self.evaluate()
         for name, value in figures.items():
             # The last update shows here first: its step's loss was that of the weights before.
-            self._require_finite(f"validation {name}", [value])
+            self._require_finite(f"validation {name}", [self.step], [value])
         self._tell(self.metrics.write("evaluate", self.step, figures))
 
     def _sample(self) -> None:
@@ -329,7 +341,7 @@ class Trainer:
             self.report(line)
 
 
-def _in_steps(train: TrainConfig, loader: Loader) -> TrainConfig:
+def _in_steps(train: TrainConfig, loader: Batches) -> TrainConfig:
     """The same with as many steps as its epochs take, the last begun one finished."""
     assert train.epochs is not None
     batches = train.epochs * loader.batches_per_epoch

@@ -84,7 +84,14 @@ class SignalFamily:
         loss = next_token_loss if config.targets == "all" else last_token_loss
         return (Phase(name="likelihood", module=model, loss=loss, roles=model.roles()),)
 
-    def writer(self, model: nn.Module, *, eos_id: int | None) -> Writer:
+    def writer(
+        self,
+        model: nn.Module,
+        *,
+        eos_id: int | None,
+        seed: int = 0,
+        style_seed: int | None = None,
+    ) -> Writer:
         """A writer with its own context."""
         if isinstance(model, ContextModel):
             return ContextWriter(model)

@@ -1,0 +1,1 @@
+"""Sentences from noise, against a critic."""

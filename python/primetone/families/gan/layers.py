@@ -1,0 +1,88 @@
+"""Attention and feed-forward of generator and critic, written out: differentiable twice.
+
+Letters: N sentences, R rows, C rows that are looked at, E channels, H heads, K channels of a head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from primetone.families.gan.config import NormPlacement
+from primetone.nn.kernels import dropout
+
+
+class Seen(NamedTuple):
+    """Keys and values of the rows that are looked at."""
+
+    keys_NHCK: Tensor
+    values_NHCK: Tensor
+
+    def and_then(self, new: Seen) -> Seen:
+        """These rows and then the new ones."""
+        return Seen(*(torch.cat(pair, dim=2) for pair in zip(self, new, strict=True)))
+
+    def but_last(self) -> Seen:
+        """All rows but the last."""
+        return Seen(*(part[:, :, :-1] for part in self))
+
+
+@final
+class Attention(nn.Module):
+    """softmax(Q K^T / sqrt(K)) V over several heads, from any rows to any others."""
+
+    def __init__(self, width: int, *, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+        self.outward = nn.Linear(width, width)
+
+    def see(self, keys_NCE: Tensor, values_NCE: Tensor) -> Seen:
+        """What there is to look at."""
+        return Seen(self._heads(self.key(keys_NCE)), self._heads(self.value(values_NCE)))
+
+    def forward(self, queries_NRE: Tensor, seen: Seen, visible_RC: Tensor | None = None) -> Tensor:
+        """mixed_NRE; `visible_RC`, or one that broadcasts to N H R C, says what a row may see."""
+        query_NHRK = self._heads(self.query(queries_NRE))
+        scores = query_NHRK @ seen.keys_NHCK.mT * query_NHRK.shape[-1] ** -0.5
+        if visible_RC is not None:
+            scores = scores.masked_fill(~visible_RC, -torch.inf)
+        mixed_NHRK = scores.softmax(-1) @ seen.values_NHCK
+        return self.outward(mixed_NHRK.transpose(1, 2).flatten(2))
+
+    def _heads(self, x_NRE: Tensor) -> Tensor:
+        return x_NRE.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+@final
+class FeedForward(nn.Module):
+    """Two linear maps with GELU between them."""
+
+    def __init__(self, width: int, ff_width: int) -> None:
+        super().__init__()
+        self.inward = nn.Linear(width, ff_width)
+        self.outward = nn.Linear(ff_width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.outward(F.gelu(self.inward(x)))
+
+
+@final
+class Added(nn.Module):
+    """What a branch adds to its input, with the norm where the config wants it."""
+
+    def __init__(self, width: int, placement: NormPlacement, *, share: float = 0.0) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.placement = placement
+        self.share = share
+
+    def forward(self, x: Tensor, branch: Callable[[Tensor], Tensor]) -> Tensor:
+        added = branch(self.norm(x)) if self.placement == "pre" else self.norm(branch(x))
+        return x + dropout(added, self.share, training=self.training)
