@@ -182,6 +182,23 @@ class Internals:
 
 
 @runtime_checkable
+class WritesSentences(Protocol):
+    """A family whose models write whole sentences, many at once, and are judged by them."""
+
+    def sentences(
+        self,
+        model: torch.nn.Module,
+        *,
+        count: int,
+        end_id: int,
+        temperature: float = 1.0,
+        seed: int = 0,
+    ) -> list[list[int]]:
+        """The ids of `count` sentences, without their ends."""
+        ...
+
+
+@runtime_checkable
 class Explained(Protocol):
     """A family that can `internals`: it shows what happens inside its models."""
 

@@ -55,6 +55,55 @@ def test_texts_that_cannot_be_learned_from(call: Call, tmp_path: Path) -> None:
     assert_one_line_error(call("learn", one, "--out", tmp_path / "no/such/t.json"), 1, "no/such")
 
 
+def test_what_cannot_be_written_is_refused_before_a_word_is_read(
+    call: Call, tmp_path: Path
+) -> None:
+    text, folder = tmp_path / "none.txt", tmp_path / "folder"  # the text is not even there
+    folder.mkdir()
+    lost = tmp_path / "no" / "t.json"
+    assert_one_line_error(call("learn", text, "--out", lost), 1, "no/t.json")
+    assert_one_line_error(call("count", text, "--out", lost), 1, "no/t.json")
+    assert_one_line_error(call("learn", text, "--out", folder), 1, "folder")
+    assert_one_line_error(call("learn", text, "--out", tmp_path / "t.xyz"), 1, "t.xyz", "format")
+    tekken = call("learn", text, "--out", tmp_path / "tekken.json")
+    assert_one_line_error(tekken, 2, "--tie raw", "--renumber")
+    sizes = ("--vocab-size", "300,400")
+    assert_one_line_error(call("learn", text, *sizes), 2, "give a folder by --out")
+    assert_one_line_error(call("learn", text, *sizes, "--out", lost), 2, "t.json")
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_options_that_contradict_each_other(call: Call, tmp_path: Path) -> None:
+    text, counts = tmp_path / "a.txt", tmp_path / "a.counts"
+    text.write_text("one two one three")
+    out = ("--out", tmp_path / "t.json")
+    both = ("--split", "gpt2", "--pattern", "a+")
+    assert_one_line_error(call("learn", text, *both, *out), 1, "split 'gpt2' and a pattern")
+    assert_one_line_error(call("count", text, *both, "--out", counts), 1, "and a pattern")
+    assert call("count", text, "--out", counts).code == 0
+    read = call("learn", "--from-counts", counts, "--per", "line", *out)
+    assert_one_line_error(read, 2, "counts were read already")
+    marked = call("learn", text, "--per", "line", "--separator", "x", *out)
+    assert_one_line_error(marked, 1, "leave one out")
+    huge = call("learn", text, "--max-memory", "99999999TiB", *out)
+    assert_one_line_error(huge, 1, "fewer than 2^63 bytes")
+    rare = call("learn", text, "--min-word-count", 1000, *out)
+    assert_one_line_error(rare, 1, "none of the 4 distinct words occurs 1000 times")
+    assert not (tmp_path / "t.json").exists()
+
+
+def test_documents_divided_by_a_separator(call: Call, tmp_path: Path) -> None:
+    text, lines = tmp_path / "a.txt", tmp_path / "b.txt"
+    text.write_text("one two<|endoftext|>one three")
+    lines.write_text("one two\none three")
+    one, other = tmp_path / "one.json", tmp_path / "other.json"
+    size = ("--vocab-size", 265)
+    divided = call("learn", text, "--separator", "<|endoftext|>", *size, "--out", one)
+    assert "2 documents" in divided.out
+    assert call("learn", lines, "--per", "line", *size, "--out", other).code == 0
+    assert one.read_bytes() == other.read_bytes()
+
+
 def test_a_vocabulary_that_the_text_cannot_fill(call: Call, tmp_path: Path) -> None:
     small = tmp_path / "small.txt"
     small.write_text("the cat sat")

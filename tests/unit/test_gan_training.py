@@ -309,3 +309,20 @@ def test_texts_in_memory_are_sentences_too(tmp_path: Path) -> None:
     corpus = Corpus.from_texts(["one two", "two three", "three one"] * 9)
     run = primetone.train("gan", corpus, tmp_path / "run", overrides=TINY)
     assert "".join(run.generate(seed=1)) is not None
+
+
+def test_sentences_stand_beside_real_ones(sayings: Path, tmp_path: Path) -> None:
+    run = tiny_run(sayings, tmp_path / "run")
+    report = run.evaluate_samples(sayings, count=12, temperatures=(1.0, 0.0))
+    assert [*report.rows][-2:] == ["model, T 1", "model, T 0"]
+    assert (report.num_samples, report.num_references) == (12, 108)
+    assert report.rows["real"].bleu[-1] == pytest.approx(1.0)
+    again = run.evaluate_samples(sayings, count=12, temperatures=(1.0, 0.0))
+    assert again.to_dict() == report.to_dict()
+    end_id = run.tokenizer.eos_id
+    written = run.family.sentences(run.model(), count=300, end_id=end_id, seed=1)
+    assert len(written) == 300
+    assert all(len(ids) <= 10 and end_id not in ids for ids in written)
+    assert written[:3] != run.family.sentences(run.model(), count=3, end_id=end_id, seed=2)
+    with pytest.raises(ConfigError, match="cannot score"):
+        run.evaluate()

@@ -401,3 +401,23 @@ def test_progress_is_reported() -> None:
     assert all(done <= total or total == 0 for _, done, total in seen)
     with pytest.raises(ZeroDivisionError):
         Tokenizer.learn(texts, vocab_size=9000, progress=lambda *_: 1 // 0)
+
+
+@pytest.mark.parametrize("text", ["a" * (1 << 21), "ab" * (1 << 20)])
+def test_tokens_of_a_million_letters(text: str) -> None:
+    """One token for each power of two: a cost in the square of a token's length would show."""
+    learned = Tokenizer.learn([text], vocab_size=1000)
+    lengths = [len(learned[made]) for _, _, made in learned.merges]
+    assert lengths == [2**power for power in range(1, 22)]
+    assert list(learned.encode(text)) == [learned.merges[-1][2]]
+
+
+def test_arguments_of_another_type() -> None:
+    with pytest.raises(ConfigError, match=r"vocab_size must be between .* found '300'"):
+        Tokenizer.learn(["text"], vocab_size="300")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="expected an iterable of texts, found NoneType"):
+        Tokenizer.learn(None, vocab_size=300)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"expected \(text, weight\).* found 3 values"):
+        Tokenizer.learn([("a", 1, 2)], vocab_size=300)  # type: ignore[list-item]
+    with pytest.raises(ConfigError, match="fewer than 2\\^63 bytes"):
+        Tokenizer.learn(["text"], vocab_size=300, max_memory=2**70)

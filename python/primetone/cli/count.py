@@ -23,7 +23,7 @@ from primetone.cli.console import (
 def count(
     *texts: Texts,
     out: Path,
-    split: str = "gpt4",
+    split: str | None = None,
     pattern: str | None = None,
     shard_id: str | None = None,
     encoding: str = "utf-8",
@@ -52,7 +52,8 @@ def count(
     out
         The file to write; an older one is replaced in one step.
     split
-        How text is cut into pieces: gpt2, gpt4, o200k, llama3, qwen2, tekken or none.
+        How text is cut into pieces: gpt2, gpt4 (when nothing is given), o200k, llama3, qwen2,
+        tekken or none.
     pattern
         A regular expression of your own that matches the pieces, in place of a named split.
     shard_id
@@ -79,10 +80,12 @@ def count(
     json
         Print the result as JSON.
     """
+    from primetone.files import require_place
     from primetone.text.corpus import Corpus
     from primetone.text.counts import WordCounts
 
     sources = require_texts(texts)
+    require_place(out)
     started = time.monotonic()
     corpus = Corpus.read(
         sources,
@@ -96,7 +99,7 @@ def count(
     with Progress(wanted=progress) as shown:
         counts = WordCounts.count(
             corpus,
-            split=split if pattern is None else None,
+            split=split,
             pattern=pattern,
             threads=threads,
             max_memory=max_memory,

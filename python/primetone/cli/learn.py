@@ -167,6 +167,7 @@ def learn(
     )
     if extend is not None and (special or pattern or split):
         raise UsageError("--extend keeps the split and the special tokens of its tokenizer")
+    _require_writable(out, sizes, tie if kind == "bpe" and extend is None else None)
     started = time.monotonic()
     corpus: Corpus | None = None
     source: Corpus | WordCounts
@@ -182,6 +183,11 @@ def learn(
         )
     elif texts:
         raise UsageError("give texts or --from-counts, not both")
+    elif skip_broken or (encoding, field, per, separator) != ("utf-8", "text", "file", ""):
+        raise UsageError(
+            "--encoding, --field, --per, --separator and --skip-broken say how texts are read; "
+            "counts were read already: leave them out"
+        )
     else:
         source = WordCounts.load(from_counts)
     options: dict[str, Any] = {} if special is None else {"specials": tuple(special)}
@@ -259,6 +265,26 @@ def _refuse_contradictions(kind: str, given: Mapping[str, object]) -> None:
         raise UsageError(f"--extend is for bpe; a {kind} vocabulary cannot be extended")
     if given["--unknown"] is not None and kind != "char":
         raise UsageError(f"--unknown is for char; a {kind} tokenizer knows every byte")
+
+
+def _require_writable(out: Path, sizes: list[int], tie: str | None) -> None:
+    """What cannot be written is refused before a word is read."""
+    from primetone.files import require_place
+    from primetone.text.tokenizer_files import format_of, require_format
+
+    if len(sizes) > 1:
+        if format_of(out) is not None:
+            raise UsageError(
+                f"several sizes are several files: give a folder by --out, not {out.name}"
+            )
+        return
+    if require_format(out) == "tekken" and tie not in (None, "raw"):
+        raise UsageError(
+            f"{out.name}: a tekken.json numbers single bytes by their values, which --tie raw "
+            f"learns and --tie {tie} does not: learn with --tie raw, or write tokenizer.json and "
+            "convert that with --renumber"
+        )
+    require_place(out)
 
 
 def _make_folder(folder: Path) -> None:

@@ -6,7 +6,7 @@ temporary name is ``.<name>.<pid>.tmp``; it stays locked while its writer lives,
 writer can tell what a killed one left behind and remove it (`sweep_stale`).
 """
 
-from primetone.files.atomic import replacing, write_atomically
+from primetone.files.atomic import replacing, require_place, write_atomically
 from primetone.files.directory import (
     MANIFEST_NAME,
     DirectoryCommit,
@@ -32,6 +32,7 @@ __all__ = [
     "read_manifest",
     "remove_directory",
     "replacing",
+    "require_place",
     "sweep_stale",
     "verify_manifest",
     "write_atomically",

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -27,6 +28,17 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | Iterable[bytes]
     with _replacing(Path(path), needed_bytes) as (_, descriptor):
         for piece in pieces:
             _write_all(descriptor, piece)
+
+
+def require_place(path: str | os.PathLike[str]) -> None:
+    """FileError now where writing ``path`` would fail later: no folder, no permission, no file."""
+    target = Path(path)
+    with explained(target, "write"):
+        _refuse_special_file(target)
+        if target.is_dir():
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
 
 
 @contextlib.contextmanager

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast, final
 
 import torch
 
 from primetone.config import decode, encode
-from primetone.contracts import Capability, Explained, Family, Internals
+from primetone.contracts import Capability, Explained, Family, Internals, WritesSentences
 from primetone.errors import ConfigError, FormatError, RunError, TextError
 from primetone.evaluation.report import Evaluation
+from primetone.evaluation.sample_report import SampleReport
 from primetone.families import family
 from primetone.files import DirectoryCommit, verify_manifest, write_json
 from primetone.generation import SamplingConfig, write_text
@@ -36,6 +37,7 @@ from primetone.run.data import (
 )
 from primetone.run.environment import environment
 from primetone.run.judging import Judge, encode_text, training_text
+from primetone.run.sentences import read_sentences, report_sentences
 from primetone.text.tokenizer import Tokenizer
 from primetone.training.checkpoint import CheckpointStore
 from primetone.training.metrics import METRICS, read_metrics
@@ -223,6 +225,41 @@ class Run:
             ids = encode_text(text, self.tokenizer, encoding=data.encoding, field=data.field)
         known = training_text(streams.train, self.tokenizer)
         return self.judge.full(model, ids, training_text=known, say=say)
+
+    def evaluate_samples(
+        self,
+        text: str | os.PathLike[str] | None = None,
+        *,
+        count: int = 1000,
+        temperatures: Sequence[float] = (1.0, 0.9, 0.8),
+        seed: int = 0,
+        step: int | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> SampleReport:
+        """Sentences of a checkpoint beside real ones and those of n-gram samplers.
+
+        All are compared with the validation text (or a text of yours, read as the run's data was);
+        real sentences and n-grams are from the training text. `say` hears what is being done.
+        Errors: ConfigError if the family does not write sentences.
+        """
+        family = self.family
+        if not isinstance(family, WritesSentences):
+            raise ConfigError(
+                f"the family {self.recipe.family!r} does not write whole sentences: evaluate it by "
+                "its likelihood"
+            )
+        references = None if text is None else read_sentences(text, self.recipe.data)
+        return report_sentences(
+            family,
+            self.model(step),
+            self.tokenizer,
+            self.data(),
+            references=references,
+            count=count,
+            temperatures=temperatures,
+            seed=seed,
+            say=say,
+        )
 
     def facts(self) -> dict[str, Any]:
         """What there is to know at a glance, as plain values."""

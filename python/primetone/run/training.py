@@ -20,6 +20,7 @@ from primetone.run.changes import note_changes
 from primetone.run.data import Sources, StageProgress, require_same_data
 from primetone.run.directory import ENVIRONMENT, RECIPE, Run, is_run, require_free
 from primetone.run.environment import changed_environment
+from primetone.run.sentences import end_of_text
 from primetone.text.corpus import Corpus
 from primetone.text.tokenizer import Tokenizer
 from primetone.training.documents import DocumentLoader
@@ -146,7 +147,7 @@ def _batches(run: Run, stream: TokenStream, report: Report | None) -> Batches:
     }
     if window.cut == "stream":
         return Loader(stream, **how)
-    documents = DocumentLoader(stream, end_id=_end_id(run), **how)
+    documents = DocumentLoader(stream, end_id=end_of_text(run.tokenizer), **how)
     if documents.num_left_out and report is not None:
         text = (
             f"{documents.num_left_out:,} documents of more than {window.length:,} tokens are left "
@@ -154,17 +155,6 @@ def _batches(run: Run, stream: TokenStream, report: Report | None) -> Batches:
         )
         report({"event": "note", "text": text})
     return documents
-
-
-def _end_id(run: Run) -> int:
-    """The token that ends documents, where rows are documents."""
-    end_id = run.tokenizer.eos_id
-    if end_id is None:
-        raise ConfigError(
-            f"the family {run.recipe.family!r} reads whole documents: expected a tokenizer with a "
-            "token that ends a text, found none; leave tokenizer.specials at all"
-        )
-    return end_id
 
 
 def _evaluation(
@@ -175,7 +165,12 @@ def _evaluation(
     if window.cut == "documents":
         place = run.runtime.place
         documents = DocumentLoader(
-            stream, window=window, end_id=_end_id(run), batch_size=1, seed=0, place=place
+            stream,
+            window=window,
+            end_id=end_of_text(run.tokenizer),
+            batch_size=1,
+            seed=0,
+            place=place,
         )
         num_seen = min(len(documents), max(1, cap // window.length) if cap else len(documents))
         rows = place(documents.rows(np.arange(num_seen)))

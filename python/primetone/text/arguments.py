@@ -29,8 +29,8 @@ def checked(texts: Iterable[Text]) -> Iterable[Text]:
 
 def checked_size(vocab_size: int) -> int:
     """A size that fits the core's type; the core knows the limits of each kind."""
-    if not 0 <= vocab_size < 1 << 32:
-        raise ConfigError(f"vocab_size must be between 256 and 16777216; found {vocab_size}")
+    if not isinstance(vocab_size, int) or not 0 <= vocab_size < 1 << 32:
+        raise ConfigError(f"vocab_size must be between 256 and 16777216; found {vocab_size!r}")
     return vocab_size
 
 

@@ -72,7 +72,7 @@ class WordCounts:
         cls,
         texts: Countable,
         *,
-        split: str | None = "gpt4",
+        split: str | None = None,
         pattern: str | None = None,
         threads: int | None = None,
         max_memory: int | str | None = None,
@@ -86,7 +86,8 @@ class WordCounts:
             texts: an iterable of str, bytes or (text, weight), where a text counts as often as its
                 weight says; a mapping of text to weight; a Corpus; or the path of files. Each text
                 is split by itself. Bytes are counted as they are, valid UTF-8 or not.
-            split: gpt2, gpt4, o200k, llama3, qwen2, tekken or none; or give ``pattern``.
+            split: gpt2, gpt4 (when nothing is given), o200k, llama3, qwen2, tekken or none; or
+                give ``pattern``.
             threads: None for all cores. The counts do not depend on it.
             max_memory: bytes, or a text such as "2GiB", for the tables and buffers of counting.
                 What does not fit is kept in sorted files in a folder in ``temp_dir``, which is
@@ -104,6 +105,12 @@ class WordCounts:
             PatternError: unknown split or unusable pattern.
         """
         started = time.monotonic()
+        if split is not None and pattern is not None:
+            raise ConfigError(
+                f"found split {split!r} and a pattern, each of which says what a piece is: leave "
+                "one out"
+            )
+        split = "gpt4" if split is None and pattern is None else split
         items, total_bytes = _items(texts)
         limit = parse_bytes(max_memory)
         folder = None if limit is None else ScratchFolder(_temp_dir(temp_dir), _SCRATCH_NAME)
@@ -283,7 +290,6 @@ def learned(
                 "pattern out, or count the texts again"
             )
     else:
-        split = "gpt4" if split is None and pattern is None else split
         counts = WordCounts.count(
             texts,
             split=split,
@@ -303,14 +309,22 @@ def learned(
 
 def parse_bytes(size: int | str | None) -> int | None:
     """2147483648, "2GiB", "500MB" or "64m" as a number of bytes; None stays None."""
-    if size is None or (isinstance(size, int) and not isinstance(size, bool) and size > 0):
-        return size
+    if size is None:
+        return None
+    if isinstance(size, int) and not isinstance(size, bool) and size > 0:
+        return _in_range(size, size)
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgt]i?)?b?", str(size).strip().lower())
     if not isinstance(size, str) or found is None or float(found[1]) == 0:
         raise ConfigError(
             f"expected a number of bytes such as 2GiB, 500MB or 1000000000, found {size!r}"
         )
-    return int(float(found[1]) * (_UNITS | _BINARY_UNITS)[found[2] or ""])
+    return _in_range(int(float(found[1]) * (_UNITS | _BINARY_UNITS)[found[2] or ""]), size)
+
+
+def _in_range(num_bytes: int, given: object) -> int:
+    if num_bytes >= 1 << 63:
+        raise ConfigError(f"expected fewer than 2^63 bytes of memory, found {given!r}")
+    return num_bytes
 
 
 def _peak_memory_bytes() -> int:
@@ -334,6 +348,8 @@ def _items(texts: Countable) -> tuple[Iterable[Any], int]:
         texts = Corpus.read(texts, once=True)
     if isinstance(texts, Corpus):
         return texts.parts(), texts.bytes_hint
+    if not isinstance(texts, Iterable):
+        raise ConfigError(f"expected an iterable of texts, found {type(texts).__name__}")
     return (texts.items() if isinstance(texts, Mapping) else texts), 0
 
 
@@ -361,7 +377,7 @@ def _spilling(folder: ScratchFolder | None) -> Iterator[None]:
             OSError(error.errno, os.strerror(error.errno)), folder.path, "spill word counts to"
         )
         raise FileError(
-            f"{told} The temporary files in {parent} are removed; --temp-dir (temp_dir=) takes "
+            f"{told}. The temporary files in {parent} are removed; --temp-dir (temp_dir=) takes "
             "another folder, and a higher memory limit needs less of it",
             errno=error.errno,
             filename=str(parent),

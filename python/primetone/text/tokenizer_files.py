@@ -51,6 +51,14 @@ def format_of(path: Path) -> TokenizerFormat | None:
     return None
 
 
+def require_format(path: Path) -> TokenizerFormat:
+    """The format to write that a file name means; ConfigError where it means none."""
+    chosen = format_of(path)
+    if chosen is None:
+        raise ConfigError(f"{path}: expected a name that says the format to write: {_NAMES}")
+    return chosen
+
+
 def read_core(
     path: Path,
     format: TokenizerFormat | None,
@@ -129,7 +137,7 @@ def write_core(core: _rust_tok.Tokenizer, path: Path, format: TokenizerFormat | 
 
     See ``Tokenizer.save``.
     """
-    chosen = _checked(format) or format_of(path)
+    chosen = _checked(format) or require_format(path)
     files: dict[Path, bytes] = {}
     if chosen == "gpt2":
         if not path.name.endswith("merges.txt"):
@@ -148,10 +156,8 @@ def write_core(core: _rust_tok.Tokenizer, path: Path, format: TokenizerFormat | 
         files[path] = _rust_tok.write_tekken(core)
     elif chosen == "merges":
         files[path] = _rust_tok.write_merges(core)
-    elif chosen == "json":
-        files[path] = _rust_tok.write_tokenizer_json(core)
     else:
-        raise ConfigError(f"{path}: expected a name that says the format to write: {_NAMES}")
+        files[path] = _rust_tok.write_tokenizer_json(core)
     for file, data in files.items():
         write_atomically(file, data)
     return list(files)

@@ -104,5 +104,5 @@ fn walk(splitter: &Splitter, text: &[u8]) -> WordCounts {
 fn count(splitter: &Splitter, text: &[u8], threads: usize) -> WordCounts {
     let mut counter = Counter::new(splitter.clone(), threads);
     counter.add(&[(text, 1)], &Control::default()).unwrap();
-    counter.finish().unwrap()
+    counter.finish(&Control::default()).unwrap()
 }

@@ -21,7 +21,7 @@ const SPECIALS: [&str; 5] = ["<a>", "<a>b", "<a>b the", "<|end|>", "日本"];
 fn counted(splitter: &Splitter) -> WordCounts {
     let mut counter = Counter::new(splitter.clone(), 1);
     counter.add(&[(TEXT.as_bytes(), 1)], &Control::default()).unwrap();
-    counter.finish().unwrap()
+    counter.finish(&Control::default()).unwrap()
 }
 
 fn named(specials: &[&str]) -> Vec<String> {

@@ -19,7 +19,7 @@ const TEXT: &str =
 fn counted() -> WordCounts {
     let mut counter = Counter::new(Splitter::scheme(Scheme::Gpt4), 1);
     counter.add(&[(TEXT.as_bytes(), 1)], &Control::default()).unwrap();
-    counter.finish().unwrap()
+    counter.finish(&Control::default()).unwrap()
 }
 
 fn learnt(specials: &[&str]) -> Tokenizer {

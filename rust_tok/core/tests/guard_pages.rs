@@ -103,7 +103,7 @@ fn splitting_and_counting_stay_inside_the_text() {
     let count = |text: &[u8]| {
         let mut counter = Counter::new(Splitter::scheme(Scheme::Gpt2), 1);
         counter.add(&[(text, 1)], &Control::default()).unwrap();
-        let counts = counter.finish().unwrap();
+        let counts = counter.finish(&Control::default()).unwrap();
         counts.iter().map(|(word, count)| (word.to_vec(), count)).collect::<Vec<_>>()
     };
     let text = texts().concat();
@@ -120,7 +120,7 @@ fn encoding_stays_inside_the_text() {
     let control = Control::default();
     let mut counter = Counter::new(splitter.clone(), 1);
     counter.add(&[(&texts().concat(), 1)], &control).unwrap();
-    let counts = counter.finish().unwrap();
+    let counts = counter.finish(&Control::default()).unwrap();
     let options = Options::default();
     let (tokenizer, _) = Tokenizer::learn(&counts, 320, &[], splitter, &options, &control).unwrap();
     for_every_part(|part, guarded| {

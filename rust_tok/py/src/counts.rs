@@ -59,7 +59,8 @@ fn item(given: &Bound<'_, PyAny>) -> PyResult<Item> {
                 .map_or_else(|_| String::new(), |repr: Bound<'_, PyString>| repr.to_string()),
         )
     })?;
-    let goes_on = tuple.len() == 3 && tuple.get_item(2)?.extract()?;
+    let goes_on =
+        tuple.len() == 3 && tuple.get_item(2)?.extract().map_err(|_| refuse("3 values"))?;
     Ok(Item { text: tuple.get_item(0)?.extract()?, weight, goes_on })
 }
 

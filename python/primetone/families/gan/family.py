@@ -15,8 +15,10 @@ from primetone.contracts import Capability, Phase, Role, Window, Writer
 from primetone.errors import ConfigError
 from primetone.families.gan.config import GanConfig
 from primetone.families.gan.game import Game, Gan, is_word, sentence_nats
-from primetone.families.gan.generator import Reading
+from primetone.families.gan.generator import Reading, sample
 from primetone.families.gan.noise import Noise, draw_noise
+
+SENTENCES_AT_ONCE = 256
 
 
 @final
@@ -131,6 +133,40 @@ class GanFamily:
             style=other,
         )
         return GanWriter(model, noise, eos_id=eos_id)
+
+    @torch.no_grad()
+    def sentences(
+        self,
+        model: nn.Module,
+        *,
+        count: int,
+        end_id: int,
+        temperature: float = 1.0,
+        seed: int = 0,
+    ) -> list[list[int]]:
+        """The ids of `count` sentences, without their ends; temperature 0 takes the likeliest."""
+        assert isinstance(model, Gan)
+        config, source = model.config, torch.Generator().manual_seed(seed)
+        written: list[list[int]] = []
+        while len(written) < count:
+            noise = draw_noise(
+                config.generator,
+                sentences=min(SENTENCES_AT_ONCE, count - len(written)),
+                length=config.length,
+                like=model.generator.head.weight,
+                generator=source,
+            )
+            tokens_NS = sample(
+                model.generator,
+                noise,
+                end_id=end_id,
+                choose="sample" if temperature else "argmax",
+                temperature=temperature or 1.0,
+                source=source,
+            )
+            for row in tokens_NS.tolist():
+                written.append(row[: row.index(end_id)] if end_id in row else row)
+        return written
 
     @torch.no_grad()
     def figures(self, model: nn.Module, ids_BT: Tensor) -> Mapping[str, float]:

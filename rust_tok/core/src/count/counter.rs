@@ -100,10 +100,10 @@ impl Counter {
     /// The counts in order of first occurrence: the same for any number of threads.
     ///
     /// # Errors
-    /// As [`WordCounts::add`].
-    pub fn finish(self) -> Result<WordCounts> {
+    /// As [`WordCounts::add`]; [`crate::Error::Interrupted`].
+    pub fn finish(self, control: &Control) -> Result<WordCounts> {
         let threads = self.workers.len();
-        in_text_order(&self.into_shards()?, threads)
+        in_text_order(&self.into_shards()?, threads, control)
     }
 }
 

@@ -289,6 +289,13 @@ impl Counts {
             Ok(())
         })?;
         need.check()?;
+        if loaded.is_empty() && dropped.0 > 0 {
+            return Err(Error::Argument(format!(
+                "none of the {} distinct words occurs {} times: lower min_word_count \
+                 (--min-word-count)",
+                dropped.0, limits.min_word_count
+            )));
+        }
         loaded.shrink();
         let (num_dropped_words, num_dropped_pieces) = dropped;
         Ok(Loaded {

@@ -6,6 +6,7 @@ use super::key::Key;
 use super::shards::Shard;
 use super::sorted::Sorted;
 use super::{Entry, WordCounts};
+use crate::control::Control;
 use crate::error::Result;
 use crate::memory::{Block, prefetch};
 use crate::parallel::on_threads;
@@ -13,6 +14,9 @@ use crate::parallel::on_threads;
 /// What sorting takes for a word, and what a table in the order of the text takes beside its bytes.
 pub(super) const SORT_BYTES: usize = size_of::<Counted>();
 pub(super) const HARVEST_BYTES: usize = size_of::<Place>() * 3 / 2 + size_of::<Entry>() + 16;
+
+/// How many words are passed between two looks at the interrupt flag.
+const WORDS_PER_CHECK: usize = 1 << 16;
 
 /// So many words are on their way at once.
 const AHEAD: usize = 16;
@@ -38,8 +42,12 @@ fn places(shard: &Shard, number: u32) -> impl Iterator<Item = Place> {
 /// The words of all shards, in order of first occurrence.
 ///
 /// # Errors
-/// As [`WordCounts::add`].
-pub(super) fn in_text_order(shards: &[Shard], threads: usize) -> Result<WordCounts> {
+/// As [`WordCounts::add`]; [`crate::Error::Interrupted`].
+pub(super) fn in_text_order(
+    shards: &[Shard],
+    threads: usize,
+    control: &Control,
+) -> Result<WordCounts> {
     let num_words = shards.iter().map(Shard::len).sum();
     let mut order = Block::filled(num_words, Place::default());
     let (mut rest, mut groups) = (&mut order[..], Vec::new());
@@ -54,10 +62,11 @@ pub(super) fn in_text_order(shards: &[Shard], threads: usize) -> Result<WordCoun
         let places = numbers.iter().flat_map(|&at| places(&shards[at as usize], at));
         group.iter_mut().zip(places).for_each(|(to, place)| *to = place);
         group.sort_unstable_by_key(|place| place.first);
-        Ok(())
+        control.check()
     })?;
     // a stable sort merges runs
     order.sort_by_key(|place| place.first);
+    control.check()?;
     let mut words = WordCounts::default();
     let lens = shards.iter().map(|shard| {
         let short = shard.short.slots().iter().map(|slot| slot.key.len()).sum::<usize>();
@@ -65,6 +74,9 @@ pub(super) fn in_text_order(shards: &[Shard], threads: usize) -> Result<WordCoun
     });
     words.reserve(num_words, lens.sum());
     for (at, &Place { shard, number, .. }) in order.iter().enumerate() {
+        if at.is_multiple_of(WORDS_PER_CHECK) {
+            control.check()?;
+        }
         if let Some(next) = order.get(at + AHEAD)
             && let Some(slot) = shards[next.shard as usize].short.slots().get(next.number as usize)
         {

@@ -215,7 +215,7 @@ impl Counting {
         let table = self.counter.most_words() * HARVEST_BYTES;
         let fits = (self.counter.heap_bytes(0) + table) as u64 <= limit / 8 * 7;
         if self.runs.is_empty() && fits {
-            let table = self.counter.finish()?;
+            let table = self.counter.finish(control)?;
             return Ok(Counted { table, runs: Vec::new(), spilled_bytes: 0 });
         }
         self.spill_all(control)?;

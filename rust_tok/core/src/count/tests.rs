@@ -79,7 +79,7 @@ fn check(splitter: &Splitter, texts: &[(&[u8], u64)]) {
         let (one, other) = texts.split_at(texts.len() / 2);
         counter.add(one, &Control::default()).unwrap();
         counter.add(other, &Control::default()).unwrap();
-        assert_same(&counter.finish().unwrap(), &expected);
+        assert_same(&counter.finish(&Control::default()).unwrap(), &expected);
         assert_same(&count_fed(splitter, texts, threads).unwrap(), &expected);
     }
 }
@@ -135,7 +135,7 @@ fn sums_over_64_bits_are_refused() {
             let mut counter = Counter::new(Splitter::scheme(Scheme::Gpt4), threads);
             let outcome = counter
                 .add(&[(one, u64::MAX), (other, 1)], &Control::default())
-                .and_then(|()| counter.finish());
+                .and_then(|()| counter.finish(&Control::default()));
             assert!(matches!(outcome, Err(Error::Argument(_))), "{threads} threads");
             let texts: Vec<_> = (0..1000).flat_map(|_| [(one, u64::MAX), (other, 1)]).collect();
             let outcome = count_fed(&Splitter::scheme(Scheme::Gpt4), &texts, threads);
@@ -157,7 +157,7 @@ fn an_interrupt_ends_counting() {
 fn words_may_be_added_to_what_was_counted() {
     let mut counter = Counter::new(Splitter::scheme(Scheme::Gpt2), 2);
     counter.add(&[(b"one two one", 1)], &Control::default()).unwrap();
-    let mut counts = counter.finish().unwrap();
+    let mut counts = counter.finish(&Control::default()).unwrap();
     counts.add(b" two", 4).unwrap();
     counts.add(b"three", 1).unwrap();
     let words: Vec<_> = counts.iter().collect();

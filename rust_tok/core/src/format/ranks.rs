@@ -26,9 +26,16 @@ pub(super) fn read(vocab: Vocab, splitter: Splitter) -> Result<Tokenizer> {
 
 /// Every way to split a token into two tokens, in the order of (rank, left, right).
 pub(crate) fn all_splits(vocab: &Vocab) -> impl Iterator<Item = Merge> {
-    vocab.text_tokens().flat_map(|(id, token)| {
-        let mut splits: Vec<Merge> = (1..token.len())
-            .filter_map(|cut| {
+    // a token of a million letters has a million cuts, but few tokens are as long as its parts
+    let mut lens: Vec<usize> = vocab.text_tokens().map(|(_, token)| token.len()).collect();
+    lens.sort_unstable();
+    lens.dedup();
+    vocab.text_tokens().flat_map(move |(id, token)| {
+        let mut splits: Vec<Merge> = lens
+            .iter()
+            .take_while(|&&cut| cut < token.len())
+            .filter(|&&cut| lens.binary_search(&(token.len() - cut)).is_ok())
+            .filter_map(|&cut| {
                 let (left, right) = (vocab.id_of(&token[..cut])?, vocab.id_of(&token[cut..])?);
                 Some(Merge { left, right, id, rank: id })
             })

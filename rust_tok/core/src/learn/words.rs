@@ -75,8 +75,11 @@ impl<S: Symbol> Words<S> {
     ) -> Result<Self> {
         let separator = S::of(num_ids);
         let mut room = 1;
-        for (symbols, _) in front.words() {
+        for (number, (symbols, _)) in front.words().enumerate() {
             room += symbols.count() + 1;
+            if number.is_multiple_of(CELLS_PER_CHECK) {
+                control.check()?;
+            }
         }
         let (mut cells, mut counts) = (room_on_large_pages(room), Vec::new());
         cells.push(separator);

@@ -51,7 +51,7 @@ impl CustomPattern {
                     None => error.to_string(),
                 };
                 Error::Pattern(format!(
-                    "split pattern {text:?} cannot be used: {reason}\nA custom pattern runs in a \
+                    "split pattern {text:?} cannot be used: {reason}.\nA custom pattern runs in a \
                      linear-time engine: no look-around, no back-references; or use a named scheme \
                      (gpt2, gpt4, o200k, llama3, qwen2, tekken, none)"
                 ))

@@ -35,7 +35,10 @@ impl Tokenizer {
             return Ok((Cow::Borrowed(self.merges()), false));
         };
         let looks_up = bpe.first_looked_up().is_some();
+        // where each token has one split, that is its merge already
+        let num_made = self.vocab.text_tokens().filter(|(_, token)| token.len() > 1).count();
         if !looks_up
+            && bpe.merges().len() > num_made
             && ranks::may_be_all_splits(bpe.merges())
             && ranks::all_splits(&self.vocab)
                 .map(|merge| (merge.left, merge.right))

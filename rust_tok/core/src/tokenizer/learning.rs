@@ -1,6 +1,6 @@
 //! Tokenizers learnt from word counts.
 
-use super::{Kind, Tokenizer};
+use super::{Kind, Tokenizer, Units};
 use crate::control::Control;
 use crate::count::WordCounts;
 use crate::encode::Merge;
@@ -65,9 +65,13 @@ impl Tokenizer {
         control: &Control,
     ) -> Result<(Self, LearnReport)> {
         let (Some(splitter), Kind::Bpe | Kind::Byte) = (self.splitter(), self.kind()) else {
+            let what = match self.units() {
+                Units::Words { .. } => "one of characters with an end-of-word mark",
+                _ => self.kind().name(),
+            };
             return Err(Error::Argument(format!(
-                "only a bpe or byte tokenizer can be extended; this is a {} tokenizer",
-                self.kind().name()
+                "only a bpe or byte tokenizer of bytes can be extended; this is {what}: learn it \
+                 anew at the larger size"
             )));
         };
         check_counts(counts)?;

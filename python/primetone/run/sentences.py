@@ -1,0 +1,80 @@
+"""Where rows are whole documents: their end, their text, and a model's sentences beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from primetone.contracts import TokenStream, WritesSentences
+from primetone.errors import ConfigError
+from primetone.evaluation.sample_report import SampleReport, report_samples
+from primetone.recipe import DataConfig
+from primetone.run.data import RunData
+from primetone.text.corpus import Corpus
+from primetone.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    import torch
+
+
+def end_of_text(tokenizer: Tokenizer) -> int:
+    """The token that ends documents; ConfigError where there is none."""
+    end_id = tokenizer.eos_id
+    if end_id is None:
+        raise ConfigError(
+            "this family reads whole documents: expected a tokenizer with a token that ends a "
+            "text, found none; leave tokenizer.specials at all"
+        )
+    return end_id
+
+
+def read_sentences(path: str | os.PathLike[str], data: DataConfig) -> list[str]:
+    """The documents of a text of the user's, read as the run's own data was."""
+    corpus = Corpus.read(
+        path, encoding=data.encoding, field=data.field, per=data.per, separator=data.separator
+    )
+    return [text.decode("utf-8", "replace") for text in corpus.texts()]
+
+
+def report_sentences(
+    family: WritesSentences,
+    model: torch.nn.Module,
+    tokenizer: Tokenizer,
+    streams: RunData,
+    *,
+    references: Sequence[str] | None,
+    count: int,
+    temperatures: Sequence[float],
+    seed: int,
+    say: Callable[[str], None],
+) -> SampleReport:
+    """A model's sentences at several temperatures beside real and counted ones.
+
+    `references` are those of the validation text where none are given.
+    """
+    end_id, written = end_of_text(tokenizer), {}
+    for temperature in temperatures:
+        say(f"writing at temperature {temperature:g}")
+        ids = family.sentences(
+            model, count=count, end_id=end_id, temperature=temperature, seed=seed
+        )
+        written[f"model, T {temperature:g}"] = [tokenizer.decode(row) for row in ids]
+    say("measuring")
+    return report_samples(
+        written,
+        references=_documents(streams.validation, tokenizer) if references is None else references,
+        training=_documents(streams.train, tokenizer),
+        seed=seed,
+    )
+
+
+def _documents(stream: TokenStream, tokenizer: Tokenizer) -> list[str]:
+    """The text of every document of a stream."""
+    ids = np.asarray(stream.ids)
+    ends = np.flatnonzero(ids == end_of_text(tokenizer))
+    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
+    pairs = zip(starts.tolist(), ends.tolist(), strict=True)
+    return [tokenizer.decode(ids[start:end]) for start, end in pairs if end > start]
