@@ -39,6 +39,7 @@ PANELS = (
         "nats per token",
         (
             ("train", "loss", "training", TRAIN),
+            ("train", "likelihood_loss", "training", TRAIN),
             ("evaluate", "nats_per_token", "validation", VALIDATION),
         ),
     ),
@@ -59,8 +60,36 @@ PANELS = (
         "gradient_norm",
         "Gradient norm before clipping",
         "Euclidean norm",
-        (("train", "gradient_norm", "gradient norm", TRAIN),),
+        (
+            ("train", "gradient_norm", "gradient norm", TRAIN),
+            ("train", "likelihood_gradient_norm", "likelihood", TRAIN),
+            ("train", "generator_gradient_norm", "generator against the critic", INK),
+            ("train", "critic_gradient_norm", "critic", VALIDATION),
+        ),
         scale="log",
+    ),
+    Panel(
+        "adversaries",
+        "Losses of critic and generator",
+        "loss of a sentence",
+        (
+            ("train", "generator_adversarial", "generator", INK),
+            ("train", "critic_loss", "critic", VALIDATION),
+        ),
+    ),
+    Panel(
+        "separation",
+        "How well the critic tells real from written",
+        "share of pairs with the real one above",
+        (("train", "critic_separated", "critic", VALIDATION),),
+        floor=0.0,
+    ),
+    Panel(
+        "penalty",
+        "Gradient penalty of the critic",
+        "before its weight",
+        (("train", "critic_penalty", "critic", VALIDATION),),
+        floor=0.0,
     ),
     Panel(
         "throughput",

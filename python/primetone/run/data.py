@@ -240,5 +240,5 @@ def _require_tokens(record: DataRecord, window: Window) -> None:
             raise TextError(
                 f"the text is too short: expected at least {number:,} {side} tokens (the context "
                 f"is {window.length:,}), found {found[side]:,}; give more text, or set "
-                "model.context lower"
+                f"{'model.length' if window.cut == 'documents' else 'model.context'} lower"
             )
