@@ -18,7 +18,13 @@ from primetone.config import option
 from primetone.contracts import Capability, Phase, Role, Window
 from primetone.errors import ConfigError, TextError
 from primetone.nn.attention import LayerCache, QueryKeyNorm, RotaryTables, SelfAttention
-from primetone.nn.layers import Activation, FeedForward, Norm, StackedLinear, build_norm
+from primetone.nn.layers import (
+    Activation,
+    FeedForward,
+    Norm,
+    build_norm,
+    parameter_roles,
+)
 from primetone.nn.positions import Positions, Rotary, sinusoidal_table
 from primetone.objectives.likelihood import next_token_loss
 
@@ -168,14 +174,7 @@ class Decoder(nn.Module):
 
     def roles(self) -> dict[str, Role]:
         """The role of every parameter by its name; hidden linear weights are the matrices."""
-        roles: dict[str, Role] = {name: "vector" for name, _ in self.named_parameters()}
-        for name, module in self.named_modules():
-            if isinstance(module, nn.Embedding):
-                roles[f"{name}.weight"] = "embedding"
-            elif isinstance(module, nn.Linear | StackedLinear):
-                roles[f"{name}.weight"] = "head" if name == "head" else "matrix"
-            elif isinstance(module, nn.MultiheadAttention):
-                roles[f"{name}.in_proj_weight"] = "matrix"
+        roles = parameter_roles(self, heads=("head",))
         if self.reader is not None:
             own = self.reader.named_parameters(recurse=False)
             roles |= {f"reader.{name}": "embedding" for name, _ in own}

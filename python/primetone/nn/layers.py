@@ -5,12 +5,14 @@ Letters: B batch, T time, D width, F feed-forward width, N maps in a stack.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Literal, TypeAlias, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from primetone.contracts import Role
 from primetone.nn.kernels import rms_normalise, squared_relu
 
 Norm: TypeAlias = Literal["rms", "rms-plain", "layer"]
@@ -111,3 +113,19 @@ def _activate(x: Tensor, activation: Activation) -> Tensor:
         case "swiglu":
             gate, value = x.chunk(2, dim=-1)
             return F.silu(gate) * value
+
+
+def parameter_roles(module: nn.Module, *, heads: Container[str] = ()) -> dict[str, Role]:
+    """The role of every parameter by its name, from the kind of the layer that has it.
+
+    `heads` names the layers that map to a vocabulary or to scores.
+    """
+    roles: dict[str, Role] = {name: "vector" for name, _ in module.named_parameters()}
+    for name, layer in module.named_modules():
+        if isinstance(layer, nn.Embedding):
+            roles[f"{name}.weight"] = "embedding"
+        elif isinstance(layer, nn.Linear | nn.Conv1d | StackedLinear):
+            roles[f"{name}.weight"] = "head" if name in heads else "matrix"
+        elif isinstance(layer, nn.MultiheadAttention):
+            roles[f"{name}.in_proj_weight"] = "matrix"
+    return roles

@@ -14,7 +14,7 @@ from primetone.config import decode, encode, option
 from primetone.contracts import TokenStream, Window
 from primetone.errors import ConfigError, FormatError, RunError, TextError
 from primetone.files import read_json, write_json
-from primetone.recipe import Recipe, TokenizerConfig
+from primetone.recipe import DataConfig, Recipe, TokenizerConfig
 from primetone.text.corpus import Corpus, CorpusSplit
 from primetone.text.special_names import CHARACTER_SPECIALS
 from primetone.text.store import TokenStore, is_store, write_store
@@ -113,7 +113,7 @@ def require_same_data(record: DataRecord, recipe: Recipe, sources: Sources) -> N
     if (store := _only_store(sources)) is not None:
         found = TokenStore.open(store, verify=False).fingerprint
     else:
-        found = _read_corpus(recipe, sources).fingerprint
+        found = read_corpus(recipe.data, sources).fingerprint
     if found != record.fingerprint:
         raise RunError(
             "cannot resume with other data: expected the content that the run began with "
@@ -172,10 +172,10 @@ def _names(sources: Sources) -> tuple[str, ...]:
     return tuple("-" if str(one) == "-" else str(Path(one).absolute()) for one in sources)
 
 
-def _read_corpus(recipe: Recipe, sources: Sources) -> Corpus:
+def read_corpus(data: DataConfig, sources: Sources) -> Corpus:
+    """The texts, read as a recipe says."""
     if isinstance(sources, Corpus):
         return sources
-    data = recipe.data
     return Corpus.read(
         list(sources),
         encoding=data.encoding,
@@ -192,7 +192,7 @@ def _encode_text(
     tokenizer: Tokenizer | None,
     progress: StageProgress | None,
 ) -> tuple[Tokenizer, DataRecord]:
-    corpus = _read_corpus(recipe, sources)
+    corpus = read_corpus(recipe.data, sources)
     split = corpus.split(recipe.data.validation_fraction, by=recipe.data.split_by)
     if tokenizer is None:
         tokenizer = learn_tokenizer(recipe.tokenizer, corpus, split, progress)

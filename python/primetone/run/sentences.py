@@ -12,9 +12,9 @@ from primetone.contracts import TokenStream, WritesSentences
 from primetone.errors import ConfigError
 from primetone.evaluation.sample_report import SampleReport, report_samples
 from primetone.recipe import DataConfig
-from primetone.run.data import RunData
-from primetone.text.corpus import Corpus
+from primetone.run.data import RunData, read_corpus
 from primetone.text.tokenizer import Tokenizer
+from primetone.training.documents import document_bounds
 
 if TYPE_CHECKING:
     import torch
@@ -33,10 +33,7 @@ def end_of_text(tokenizer: Tokenizer) -> int:
 
 def read_sentences(path: str | os.PathLike[str], data: DataConfig) -> list[str]:
     """The documents of a text of the user's, read as the run's own data was."""
-    corpus = Corpus.read(
-        path, encoding=data.encoding, field=data.field, per=data.per, separator=data.separator
-    )
-    return [text.decode("utf-8", "replace") for text in corpus.texts()]
+    return [text.decode("utf-8", "replace") for text in read_corpus(data, [path]).texts()]
 
 
 def report_sentences(
@@ -74,7 +71,6 @@ def report_sentences(
 def _documents(stream: TokenStream, tokenizer: Tokenizer) -> list[str]:
     """The text of every document of a stream."""
     ids = np.asarray(stream.ids)
-    ends = np.flatnonzero(ids == end_of_text(tokenizer))
-    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
+    starts, ends = document_bounds(ids, end_of_text(tokenizer))
     pairs = zip(starts.tolist(), ends.tolist(), strict=True)
     return [tokenizer.decode(ids[start:end]) for start, end in pairs if end > start]

@@ -11,12 +11,13 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor, nn
 
-from primetone.contracts import Capability, Phase, Role, Window, Writer
+from primetone.contracts import Capability, Phase, Window, Writer
 from primetone.errors import ConfigError
 from primetone.families.gan.config import GanConfig
 from primetone.families.gan.game import Game, Gan, is_word, sentence_nats
 from primetone.families.gan.generator import Reading, sample
-from primetone.families.gan.noise import Noise, draw_noise
+from primetone.families.gan.noise import Noise
+from primetone.nn.layers import parameter_roles
 
 SENTENCES_AT_ONCE = 256
 
@@ -85,14 +86,14 @@ class GanFamily:
                 name="likelihood",
                 module=generator,
                 loss=game.likelihood,
-                roles=module_roles(generator),
+                roles=parameter_roles(generator, heads=("head",)),
                 end=met,
             ),
             Phase(
                 name="critic",
                 module=critic,
                 loss=game.criticise,
-                roles=module_roles(critic),
+                roles=parameter_roles(critic, heads=("sentence_score", "token_score")),
                 repeats=config.critic_repeats,
                 rate=config.critic_rate,
                 begin=met,
@@ -101,7 +102,7 @@ class GanFamily:
                 name="generator",
                 module=generator,
                 loss=game.generate,
-                roles=module_roles(generator),
+                roles=parameter_roles(generator, heads=("head",)),
                 rate=config.generator_rate,
                 begin=ready,
             ),
@@ -124,14 +125,7 @@ class GanFamily:
                 "with one"
             )
         other = None if style_seed is None else torch.Generator().manual_seed(style_seed)
-        noise = draw_noise(
-            model.config.generator,
-            sentences=1,
-            length=model.config.length,
-            like=model.generator.head.weight,
-            generator=torch.Generator().manual_seed(seed),
-            style=other,
-        )
+        noise = model.noise(1, torch.Generator().manual_seed(seed), style=other)
         return GanWriter(model, noise, eos_id=eos_id)
 
     @torch.no_grad()
@@ -146,16 +140,10 @@ class GanFamily:
     ) -> list[list[int]]:
         """The ids of `count` sentences, without their ends; temperature 0 takes the likeliest."""
         assert isinstance(model, Gan)
-        config, source = model.config, torch.Generator().manual_seed(seed)
+        source = torch.Generator().manual_seed(seed)
         written: list[list[int]] = []
         while len(written) < count:
-            noise = draw_noise(
-                config.generator,
-                sentences=min(SENTENCES_AT_ONCE, count - len(written)),
-                length=config.length,
-                like=model.generator.head.weight,
-                generator=source,
-            )
+            noise = model.noise(min(SENTENCES_AT_ONCE, count - len(written)), source)
             tokens_NS = sample(
                 model.generator,
                 noise,
@@ -172,27 +160,9 @@ class GanFamily:
     def figures(self, model: nn.Module, ids_BT: Tensor) -> Mapping[str, float]:
         """Nats a token of real sentences under one draw of noise, always the same."""
         assert isinstance(model, Gan)
-        noise = draw_noise(
-            model.config.generator,
-            sentences=len(ids_BT),
-            length=model.config.length,
-            like=model.generator.head.weight,
-            generator=torch.Generator().manual_seed(0),
-        )
+        noise = model.noise(len(ids_BT), torch.Generator().manual_seed(0))
         nats = sentence_nats(model.generator, model.generator(ids_BT, noise), ids_BT)
         return {"nats_per_token": float(nats / is_word(ids_BT, ids_BT[:, -1:]).sum())}
-
-
-def module_roles(module: nn.Module) -> dict[str, Role]:
-    """The role of every parameter by its name, from the kind of the layer that has it."""
-    roles: dict[str, Role] = {name: "vector" for name, _ in module.named_parameters()}
-    for name, part in module.named_modules():
-        if isinstance(part, nn.Embedding):
-            roles[f"{name}.weight"] = "embedding"
-        elif isinstance(part, nn.Linear | nn.Conv1d):
-            is_head = name in ("head", "sentence_score", "token_score")
-            roles[f"{name}.weight"] = "head" if is_head else "matrix"
-    return roles
 
 
 GAN = GanFamily()

@@ -39,13 +39,21 @@ class Gan(nn.Module):
         self.generator = Generator(config.generator, **size)
         self.critic: Critic = build_critic(config.critic, **size)
 
-    def noise(self, sentences: int) -> Noise:
-        """Noise for so many sentences, from torch's own generator."""
+    def noise(
+        self,
+        sentences: int,
+        source: torch.Generator | None = None,
+        *,
+        style: torch.Generator | None = None,
+    ) -> Noise:
+        """Noise for so many sentences, as `draw_noise` draws it."""
         return draw_noise(
             self.config.generator,
             sentences=sentences,
             length=self.config.length,
             like=self.generator.head.weight,
+            generator=source,
+            style=style,
         )
 
 

@@ -155,7 +155,7 @@ class Generator(nn.Module):
         S = tokens_NS.shape[1]
         places_S = torch.arange(S, device=tokens_NS.device)
         content_NE = self.tokens(tokens_NS[:, :-1]) + self.positions_SE[: S - 1]
-        query_NE = self._queries(tokens_NS, noise, places_S)
+        query_NE = self._query_inputs(tokens_NS, noise) + self.positions_SE[:S]
         places_R = torch.cat((places_S[:-1], places_S))
         is_query_R = torch.arange(len(places_R), device=tokens_NS.device) >= S - 1
         earlier_RC = places_R[None, :] < places_R[:, None]
@@ -173,11 +173,8 @@ class Generator(nn.Module):
         hidden: Tensor = self.norm(x_NRE[:, S - 1 :])
         return hidden
 
-    def _queries(self, tokens_NS: Tensor, noise: Noise, places_R: Tensor) -> Tensor:
-        """Query rows at some places, given all words before them."""
-        return self._query_inputs(tokens_NS, noise)[:, places_R] + self.positions_SE[places_R]
-
     def _query_inputs(self, tokens_NS: Tensor, noise: Noise) -> Tensor:
+        """What stands at every place, given the words before it."""
         N, S = tokens_NS.shape
         match self.config.token_input:
             case "noise":

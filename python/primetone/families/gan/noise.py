@@ -26,14 +26,6 @@ class Noise(NamedTuple):
     blocks_BN2SE: Tensor
     """Of each noise block: for the rows of known tokens, and for those of tokens to be."""
 
-    def sentences(self, start: int, stop: int) -> Noise:
-        """The noise of some of the sentences."""
-        return Noise(
-            self.style_NSE[start:stop],
-            self.inputs_NSE[start:stop],
-            self.blocks_BN2SE[:, start:stop],
-        )
-
 
 def draw_noise(
     config: GeneratorConfig,

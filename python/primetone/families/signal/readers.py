@@ -19,6 +19,7 @@ from primetone.contracts import Role
 from primetone.families.signal.config import SignalConfig
 from primetone.families.signal.encoder import EncodedContexts, PatternEncoder
 from primetone.families.signal.inputs import Signals, normalise
+from primetone.nn.layers import parameter_roles
 
 NGRAM_ORDERS = range(1, 7)
 
@@ -153,14 +154,7 @@ class NgramReader(nn.Module):
 
 def reader_roles(reader: nn.Module) -> dict[str, Role]:
     """The role of every parameter by its name: tables, hidden maps, and the rest."""
-    roles: dict[str, Role] = {name: "vector" for name, _ in reader.named_parameters()}
-    for name, module in reader.named_modules():
-        if isinstance(module, nn.Embedding):
-            roles[f"{name}.weight"] = "embedding"
-        elif isinstance(module, nn.Linear):
-            roles[f"{name}.weight"] = "matrix"
-        elif isinstance(module, nn.MultiheadAttention):
-            roles[f"{name}.in_proj_weight"] = "matrix"
+    roles = parameter_roles(reader)
     if "atoms" in roles:
         roles["atoms"] = "embedding"
     return roles
