@@ -20,7 +20,8 @@ import pytest
 
 from primetone.errors import ConfigError, FileError, FormatError, TextError
 from primetone.text.corpus import Corpus
-from primetone.text.counts import WordCounts, parse_bytes
+from primetone.text.counts import WordCounts
+from primetone.text.memory import parse_bytes
 from primetone.text.tokenizer import Tokenizer
 
 TEXT = "It's 10 o'clock; the cat sat on the mat, naïve 猫 and all.\n\n"
@@ -134,7 +135,7 @@ def test_a_limit_spills_and_changes_nothing(tmp_path: Path) -> None:
     learned = Tokenizer.learn(limited, vocab_size=300)
     assert learned == Tokenizer.learn(unlimited, vocab_size=300)
     with pytest.raises(ConfigError, match="first_occurrence"):
-        Tokenizer.learn(limited, vocab_size=300, tie="first_occurrence")
+        Tokenizer.learn(limited, vocab_size=300, tie="first_occurrence", min_word_count=2)
     del limited, learned
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]
 
@@ -365,6 +366,45 @@ def test_a_file_larger_than_the_memory_limit(tmp_path: Path) -> None:
     assert int(spilled) > 0
     assert int(peak) < 128 << 20  # the limit, and the interpreter with its libraries
     assert os.listdir(tmp_path) == ["text.txt"]
+
+
+def test_rare_words_are_left_out_in_the_order_of_the_text() -> None:
+    """What is left of counts in memory still knows what came first."""
+    frequent = {"dc": 2, "ba": 2, "cd": 2, "ab": 2}
+    rules: dict[str, Any] = {"vocab_size": 258, "tie": "first_occurrence"}
+    learned = Tokenizer.learn({"qz": 1, **frequent, "zq": 1}, **rules, min_word_count=2)
+    assert learned == Tokenizer.learn(frequent, **rules)
+    assert learned.decode_bytes([257]) == b"dc"
+    assert (learned.learn_report or {})["num_dropped_words"] == 2
+
+
+GRANTED = """
+import resource, sys
+from primetone.errors import ConfigError
+from primetone.text.counts import WordCounts
+from pathlib import Path
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+granted = pages * resource.getpagesize() + (40 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (granted, granted))
+counts = WordCounts.count(Path(sys.argv[1]), temp_dir=sys.argv[2], threads=2)
+print(counts.report["spilled_bytes"] > 0, counts.fingerprint)
+try:
+    WordCounts.count(Path(sys.argv[1]), max_memory="60MiB")
+except ConfigError as error:
+    print(error)
+"""
+
+
+def test_a_limited_address_space_is_a_limit(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_bytes(fresh_words(4 << 20))
+    ran = subprocess.run(
+        [sys.executable, "-c", GRANTED, path, tmp_path], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    first, told = ran.stdout.splitlines()
+    assert first == f"True {WordCounts.count(path).fingerprint}"
+    assert "60MiB" in told and "ulimit -v" in told
 
 
 @pytest.mark.exam

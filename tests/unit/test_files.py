@@ -328,7 +328,10 @@ def test_directory_is_removed_on_error(tmp_path: Path) -> None:
 
 def test_full_disk_of_a_foreign_writer_becomes_our_error(tmp_path: Path) -> None:
     target = tmp_path / "a"
-    with pytest.raises(FileError, match=r"the disk is full, .* free"), DirectoryCommit(target):
+    with (
+        pytest.raises(FileError, match="the disk is full; free some space"),
+        DirectoryCommit(target),
+    ):
         raise OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(FileNotFoundError), DirectoryCommit(target):
         (tmp_path / "not there").read_bytes()

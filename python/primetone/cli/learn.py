@@ -306,8 +306,8 @@ def _write(
         one.save(path)
     if kind in ("bpe", "word") and tokenizer.vocab_size < max(sizes):
         print_note(
-            f"the text fills only {tokenizer.vocab_size:,} of the {max(sizes):,} tokens asked for; "
-            "more text fills more"
+            f"the text, under the limits given, fills only {tokenizer.vocab_size:,} of the "
+            f"{max(sizes):,} tokens asked for"
         )
     return written
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +25,7 @@ def file_error(
         limit = "the disk is full" if code == errno.ENOSPC else "your disk quota is used up"
         need = "" if needed_bytes is None else f", {needed_bytes:,} bytes needed"
         detail = (
-            f"{limit}{need}{_free_space(folder)}; free some space or choose another place. "
+            f"{limit}{need}; free some space or choose another place. "
             "What was there before is unchanged"
         )
     elif code == errno.EFBIG:
@@ -65,10 +64,3 @@ def explained(path: Path, action: str, needed_bytes: int | None = None) -> Itera
         if isinstance(error, Error) or error.errno is None:
             raise
         raise file_error(error, path, action, needed_bytes=needed_bytes) from error
-
-
-def _free_space(folder: str) -> str:
-    try:
-        return f", {shutil.disk_usage(folder).free:,} free"
-    except OSError:
-        return ""

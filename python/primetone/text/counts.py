@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypedDict, final
 
 from primetone import _rust_tok
@@ -17,8 +14,9 @@ from primetone.errors import ConfigError, FileError
 from primetone.files import ScratchFolder, file_error, replacing
 from primetone.text.arguments import Text, num_threads
 from primetone.text.corpus import Corpus
+from primetone.text.memory import memory_limit, peak_memory_bytes
 
-__all__ = ["Countable", "Limits", "Progress", "WordCounts", "learned", "parse_bytes"]
+__all__ = ["Countable", "Limits", "Progress", "WordCounts", "learned"]
 
 Countable = (
     Iterable[Text | tuple[Text, int]] | Mapping[Text, int] | Corpus | os.PathLike[str] | Text
@@ -37,8 +35,6 @@ class Limits(TypedDict, total=False):
 
 
 _SCRATCH_NAME = "primetone-counts"
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_BINARY_UNITS = {"ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40}
 
 
 @final
@@ -91,7 +87,8 @@ class WordCounts:
             threads: None for all cores. The counts do not depend on it.
             max_memory: bytes, or a text such as "2GiB", for the tables and buffers of counting.
                 What does not fit is kept in sorted files in a folder in ``temp_dir``, which is
-                removed with this object; the counts are the same.
+                removed with this object; the counts are the same. None is no limit, unless the
+                system sets one to the address space: see `primetone.text.memory`.
             temp_dir: the system's folder for temporary files when not given.
             shard_id: a name by which a later sum can tell that it has this shard already; the
                 fingerprint of the counts when not given.
@@ -112,7 +109,7 @@ class WordCounts:
             )
         split = "gpt4" if split is None and pattern is None else split
         items, total_bytes = _items(texts)
-        limit = parse_bytes(max_memory)
+        limit = memory_limit(max_memory)
         folder = None if limit is None else ScratchFolder(_temp_dir(temp_dir), _SCRATCH_NAME)
         try:
             with _spilling(folder):
@@ -135,7 +132,7 @@ class WordCounts:
             folder.close()
             folder = None
         report["seconds"] = {"count": time.monotonic() - started}
-        report["peak_memory_bytes"] = _peak_memory_bytes()
+        report["peak_memory_bytes"] = peak_memory_bytes()
         return cls(core, report, folder)
 
     @classmethod
@@ -279,7 +276,7 @@ def learned(
     """Count texts, unless they are counts, and ``learn`` from them: (tokenizer, report)."""
     if not 0 <= min_word_count < 1 << 64:
         raise ConfigError(f"min_word_count must be between 0 and 2^64 - 1; found {min_word_count}")
-    limits = {"memory": parse_bytes(max_memory), "min_word_count": min_word_count}
+    limits = {"memory": memory_limit(max_memory), "min_word_count": min_word_count}
     if isinstance(texts, WordCounts):
         counts = texts
         if (split is not None and split != texts.split) or (
@@ -303,38 +300,8 @@ def learned(
     tokenizer, report = learn(counts.core, limits=limits, progress=progress)
     counting = counts.report
     stages = {**counting.pop("seconds", {}), "merge": time.monotonic() - started}
-    report = {**counting, **report, "seconds": stages, "peak_memory_bytes": _peak_memory_bytes()}
+    report = {**counting, **report, "seconds": stages, "peak_memory_bytes": peak_memory_bytes()}
     return tokenizer, report
-
-
-def parse_bytes(size: int | str | None) -> int | None:
-    """2147483648, "2GiB", "500MB" or "64m" as a number of bytes; None stays None."""
-    if size is None:
-        return None
-    if isinstance(size, int) and not isinstance(size, bool) and size > 0:
-        return _in_range(size, size)
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgt]i?)?b?", str(size).strip().lower())
-    if not isinstance(size, str) or found is None or float(found[1]) == 0:
-        raise ConfigError(
-            f"expected a number of bytes such as 2GiB, 500MB or 1000000000, found {size!r}"
-        )
-    return _in_range(int(float(found[1]) * (_UNITS | _BINARY_UNITS)[found[2] or ""]), size)
-
-
-def _in_range(num_bytes: int, given: object) -> int:
-    if num_bytes >= 1 << 63:
-        raise ConfigError(f"expected fewer than 2^63 bytes of memory, found {given!r}")
-    return num_bytes
-
-
-def _peak_memory_bytes() -> int:
-    """The most memory that this process has had resident so far."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        # Linux: what getrusage says may be the peak of the process that started this one
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        return int(status.split("VmHWM:")[1].split()[0]) * 1024
-    unit = 1 if os.uname().sysname == "Darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _items(texts: Countable) -> tuple[Iterable[Any], int]:

@@ -94,6 +94,8 @@ def find_sources(
     num_skipped = 0
     for given in names:
         name = os.fspath(given)
+        if not name:
+            raise TextError("expected the name of a file or folder, found an empty one")
         if name == "-":
             if once and hasattr(sys.stdin, "buffer"):
                 found.append(Source(path=STDIN, size_bytes=0, is_once=True))

@@ -138,6 +138,12 @@ def write_core(core: _rust_tok.Tokenizer, path: Path, format: TokenizerFormat | 
     See ``Tokenizer.save``.
     """
     chosen = _checked(format) or require_format(path)
+    meant = format_of(path)
+    if meant not in (None, chosen):
+        raise ConfigError(
+            f"{path}: the name means {meant}, and the format asked for is {chosen}: expected "
+            f"{_NAMES}"
+        )
     files: dict[Path, bytes] = {}
     if chosen == "gpt2":
         if not path.name.endswith("merges.txt"):

@@ -1,7 +1,7 @@
 //! Reading gzip and zstd files as a stream of bytes, with bounds on memory.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
@@ -122,7 +122,7 @@ impl Frames {
             while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
                 self.decoder
                     .decode_blocks(&mut self.file, BlockDecodingStrategy::UptoBlocks(1))
-                    .map_err(|error| error.to_string())?;
+                    .map_err(|error| told(&error))?;
             }
             let read = self.decoder.read(buffer).map_err(|error| error.to_string())?;
             if read > 0 {
@@ -155,8 +155,32 @@ impl Frames {
                     std::io::copy(&mut skipped, &mut std::io::sink())
                         .map_err(|error| error.to_string())?;
                 }
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Err(told(&error)),
             }
         }
     }
+}
+
+/// What is wrong with zstd data, without the names that the decoder has for its parts.
+fn told(error: &FrameDecoderError) -> String {
+    match error {
+        FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::BadMagicNumber(_)) => {
+            return "found something else than zstd data".to_owned();
+        }
+        FrameDecoderError::WindowSizeTooBig { requested, max } => {
+            return format!("needs a window of {requested} bytes, and {max} are the most");
+        }
+        _ => {}
+    }
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(inner) = cause {
+        match inner.downcast_ref::<std::io::Error>() {
+            Some(io) if io.kind() == ErrorKind::UnexpectedEof => {
+                return "ends in the middle".to_owned();
+            }
+            Some(io) => return io.to_string(),
+            None => cause = inner.source(),
+        }
+    }
+    "holds a block that cannot be decoded".to_owned()
 }

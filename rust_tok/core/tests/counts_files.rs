@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use rust_tok::control::Control;
 use rust_tok::count::{Counting, Counts, Limits, Spill};
+use rust_tok::learn::Tie;
 use rust_tok::split::Scheme;
 use rust_tok::{Error, Splitter};
 
@@ -243,7 +244,11 @@ fn a_limit_that_is_too_small_says_what_is_enough() {
     let text = fresh_words(100_000);
     let counts = count(&[(&text, 1), (b" often often often", 8)], 1, None, "x");
     let load = |memory, min_word_count| {
-        counts.load(Limits { memory: Some(memory), min_word_count, num_ids: 300 }, &control)
+        counts.load(
+            Limits { memory: Some(memory), min_word_count, num_ids: 300 },
+            Tie::default(),
+            &control,
+        )
     };
     let error = load(5 << 20, 1).unwrap_err().to_string();
     assert!(error.contains("the limit is 5 MiB"), "{error}");

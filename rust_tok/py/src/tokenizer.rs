@@ -55,8 +55,8 @@ impl Tokenizer {
         let options = quick(py, |_| options.into_core(threads))?;
         let (tokenizer, learnt, loaded) =
             enter(py, &Control::default(), progress.as_ref(), |control| {
-                let loaded = counts.0.load(limits.into_core(vocab_size), control)?;
-                let splitter = loaded.splitter(options.tie)?;
+                let loaded = counts.0.load(limits.into_core(vocab_size), options.tie, control)?;
+                let splitter = loaded.splitter()?;
                 let words = &loaded.words;
                 let (tokenizer, learnt) = core::Tokenizer::learn(
                     words, vocab_size, &specials, splitter, &options, control,
@@ -86,8 +86,7 @@ impl Tokenizer {
                     let pieces = Pieces::of(splitter);
                     pieces.require_same(counts.0.pieces(), "the tokenizer", "the counts")?;
                 }
-                let loaded = counts.0.load(limits.into_core(vocab_size), control)?;
-                loaded.splitter(options.tie)?;
+                let loaded = counts.0.load(limits.into_core(vocab_size), options.tie, control)?;
                 let (tokenizer, learnt) =
                     self.0.extend(&loaded.words, vocab_size, &options, control)?;
                 Ok((tokenizer, learnt, loaded))
@@ -117,9 +116,7 @@ impl Tokenizer {
         let words = CharacterWords { lowercase, unknown };
         let (tokenizer, learnt, loaded) =
             enter(py, &Control::default(), progress.as_ref(), |control| {
-                let loaded = counts.0.load(limits.into_core(vocab_size), control)?;
-                // refuses a tie rule that the counts cannot follow
-                loaded.splitter(options.tie)?;
+                let loaded = counts.0.load(limits.into_core(vocab_size), options.tie, control)?;
                 let (tokenizer, learnt) = core::Tokenizer::learn_characters(
                     &loaded.words,
                     vocab_size,
@@ -146,8 +143,9 @@ impl Tokenizer {
     ) -> PyResult<(Self, Bound<'py, PyDict>)> {
         let (tokenizer, learnt, loaded) =
             enter(py, &Control::default(), progress.as_ref(), |control| {
-                let loaded = counts.0.load(limits.into_core(vocab_size), control)?;
-                let splitter = loaded.splitter(Tie::default())?;
+                let loaded =
+                    counts.0.load(limits.into_core(vocab_size), Tie::default(), control)?;
+                let splitter = loaded.splitter()?;
                 let words = &loaded.words;
                 let (tokenizer, learnt) =
                     core::Tokenizer::learn_words(words, vocab_size, &specials, splitter)?;

@@ -55,8 +55,6 @@ pub struct Loaded {
     pub words: Arc<WordCounts>,
     /// what they are pieces of
     pub pieces: Pieces,
-    /// whether they stand in the order of their first occurrence in the text
-    pub in_text_order: bool,
     /// distinct words left out because they are too rare
     pub num_dropped_words: u64,
     /// how many pieces those were
@@ -64,20 +62,11 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The splitter that made these words, where they can be learnt from by this tie rule.
+    /// The splitter that made these words.
     ///
     /// # Errors
-    /// [`Error::Argument`] for the rule of first occurrences without the order of the text; as
-    /// [`Pieces::splitter`].
-    pub fn splitter(&self, tie: Tie) -> Result<Splitter> {
-        if tie == Tie::FirstOccurrence && !self.in_text_order {
-            return Err(Error::Argument(
-                "the tie rule first_occurrence needs the order of the text, which files of counts \
-                 and counts that were spilled or added up do not hold: learn from the text without \
-                 --max-memory, or take another rule"
-                    .to_owned(),
-            ));
-        }
+    /// As [`Pieces::splitter`].
+    pub fn splitter(&self) -> Result<Splitter> {
         self.pieces.splitter("the counts file")
     }
 }
@@ -251,57 +240,62 @@ impl Counts {
         Ok(())
     }
 
-    /// The words in memory. From a table of one shard they keep the order of first occurrence.
+    /// The words in memory, to be learnt from by this tie rule. From a table of one shard they keep the
+    /// order of first occurrence.
     ///
     /// # Errors
-    /// [`Error::Argument`] when they do not fit, with what would; as [`Counts::new`].
-    pub fn load(&self, limits: Limits, control: &Control) -> Result<Loaded> {
-        let nothing_to_drop = limits.min_word_count <= 1;
-        if self.files.is_empty() && nothing_to_drop {
-            let mut need = Need::new(limits);
-            for (word, count) in self.table.iter() {
-                need.add(word, count);
-            }
-            need.check()?;
-            let words = Arc::clone(&self.table);
-            return Ok(Loaded {
-                words,
-                pieces: self.pieces.clone(),
-                in_text_order: self.is_in_text_order,
-                num_dropped_words: 0,
-                num_dropped_pieces: 0,
-            });
+    /// [`Error::Argument`] when they do not fit, with what would, and for the rule of first occurrences
+    /// without the order of the text; as [`Counts::new`].
+    pub fn load(&self, limits: Limits, tie: Tie, control: &Control) -> Result<Loaded> {
+        let is_table = self.files.is_empty();
+        if tie == Tie::FirstOccurrence && !(is_table && self.is_in_text_order) {
+            return Err(Error::Argument(
+                "the tie rule first_occurrence needs the order of the text, which files of counts \
+                 and counts that were spilled or added up do not hold: learn from the text without \
+                 --max-memory or with a higher one, or take another rule"
+                    .to_owned(),
+            ));
         }
+        let copies = !is_table || limits.min_word_count > 1;
         let mut loaded = WordCounts::default();
         let (mut need, mut dropped) = (Need::new(limits), (0, 0));
-        for_each(&mut *self.sorted()?, control, |word, count| {
+        let mut visit = |word: &[u8], count: u64| {
             let fits = need.add(word, count);
             if count < limits.min_word_count {
                 dropped.0 += 1;
                 dropped.1 += count;
-            } else if fits {
-                // ascending words are distinct: nothing is looked up
+            } else if fits && copies {
+                // no word comes twice: nothing is looked up
                 loaded.push_new(word, count)?;
             } else if !loaded.is_empty() {
                 // only the figures for the message are still wanted
                 loaded = WordCounts::default();
             }
             Ok(())
-        })?;
+        };
+        if is_table {
+            for (number, (word, count)) in (0_u64..).zip(self.table.iter()) {
+                if number.is_multiple_of(WORDS_PER_CHECK) {
+                    control.check()?;
+                }
+                visit(word, count)?;
+            }
+        } else {
+            for_each(&mut *self.sorted()?, control, visit)?;
+        }
         need.check()?;
-        if loaded.is_empty() && dropped.0 > 0 {
+        let (num_dropped_words, num_dropped_pieces) = dropped;
+        if copies && loaded.is_empty() && num_dropped_words > 0 {
             return Err(Error::Argument(format!(
-                "none of the {} distinct words occurs {} times: lower min_word_count \
+                "none of the {num_dropped_words} distinct words occurs {} times: lower min_word_count \
                  (--min-word-count)",
-                dropped.0, limits.min_word_count
+                limits.min_word_count
             )));
         }
         loaded.shrink();
-        let (num_dropped_words, num_dropped_pieces) = dropped;
         Ok(Loaded {
-            words: Arc::new(loaded),
+            words: if copies { Arc::new(loaded) } else { Arc::clone(&self.table) },
             pieces: self.pieces.clone(),
-            in_text_order: false,
             num_dropped_words,
             num_dropped_pieces,
         })
@@ -417,11 +411,15 @@ impl Need {
             )
         });
         Err(Error::Argument(format!(
-            "learning holds {} distinct words in memory, about {} MiB, and the limit is {} MiB: raise \
+            "learning holds {} distinct words in memory, about {} MiB, and the limit is {}: raise \
              it to --max-memory {}MiB{}",
             self.words,
             mib(self.bytes),
-            memory >> 20,
+            if memory < 1 << 20 {
+                format!("{memory} bytes")
+            } else {
+                format!("{} MiB", memory >> 20)
+            },
             mib(self.bytes),
             or_else.unwrap_or_default(),
         )))
