@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from primetone.run import train as train
     from primetone.text.corpus import Corpus as Corpus
     from primetone.text.counts import WordCounts as WordCounts
+    from primetone.text.ingestion import IngestReport as IngestReport
+    from primetone.text.ingestion import ingest as ingest
     from primetone.text.store import TokenStore as TokenStore
     from primetone.text.store import write_store as write_store
     from primetone.text.tokenizer import Tokenizer as Tokenizer
@@ -30,12 +32,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "Corpus": "primetone.text.corpus",
     "Error": "primetone.errors",
+    "IngestReport": "primetone.text.ingestion",
     "Recipe": "primetone.recipe",
     "Run": "primetone.run",
     "TokenStore": "primetone.text.store",
     "Tokenizer": "primetone.text.tokenizer",
     "WordCounts": "primetone.text.counts",
     "__version__": "primetone._rust_tok",
+    "ingest": "primetone.text.ingestion",
     "load_recipe": "primetone.recipe",
     "train": "primetone.run",
     "write_store": "primetone.text.store",
@@ -44,6 +48,7 @@ _HOMES = {
 __all__ = [
     "Corpus",
     "Error",
+    "IngestReport",
     "Recipe",
     "Run",
     "TokenStore",
@@ -51,6 +56,7 @@ __all__ = [
     "WordCounts",
     "__version__",
     "errors",
+    "ingest",
     "load_recipe",
     "signals",
     "train",

@@ -15,6 +15,7 @@ from primetone.cli.demo import demo
 from primetone.cli.encode import encode
 from primetone.cli.evaluate import evaluate
 from primetone.cli.generate import generate
+from primetone.cli.ingest import ingest
 from primetone.cli.inspect import build_inspect
 from primetone.cli.learn import learn
 from primetone.cli.plot import plot
@@ -38,6 +39,7 @@ def build_app() -> App:
         default_parameter=Parameter(negative=()),
     )
     verbs = (
+        ingest,
         learn,
         count,
         merge_counts,

@@ -7,7 +7,7 @@ import glob
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -16,7 +16,15 @@ from primetone.config import nearest
 from primetone.errors import ConfigError, FileError, TextError
 from primetone.files import explained
 
-__all__ = ["TEXT_SUFFIXES", "FoundSources", "Source", "find_sources"]
+__all__ = [
+    "TEXT_SUFFIXES",
+    "FoundSources",
+    "Source",
+    "find_paths",
+    "find_sources",
+    "source_of",
+    "status_of",
+]
 
 # What is read from a folder without being asked for by name: prose, markup and source code.
 TEXT_SUFFIXES = frozenset(
@@ -31,13 +39,15 @@ TEXT_SUFFIXES = frozenset(
         ".css",
     }
 )
+_KINDS_OF_TEXT = ".txt, .md, .py or .jsonl (also .gz, .zst)"
 STDIN = "<stdin>"
 _LINES_OF_JSON = (".jsonl", ".ndjson")
 _COMPRESSIONS: dict[str, Literal["gz", "zst"]] = {".gz": "gz", ".zst": "zst"}
 _UNREADABLE = {
     **dict.fromkeys((".bz2", ".xz", ".lz4", ".br"), "unpack it first; .gz and .zst are read as is"),
     **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar"), "unpack the archive first"),
-    **dict.fromkeys((".pdf", ".docx", ".doc", ".odt", ".epub"), "export it as plain text first"),
+    **dict.fromkeys((".pdf", ".docx", ".epub"), "primetone ingest makes text of it"),
+    **dict.fromkeys((".doc", ".odt"), "export it as plain text first"),
 }
 
 
@@ -101,32 +111,45 @@ def find_sources(
                 found.append(Source(path=STDIN, size_bytes=0, is_once=True))
             else:
                 found.append(_held(STDIN, read_stdin()))
-        elif os.path.isdir(name):
-            taken, skipped = _in_folder(name, once=once)
-            num_skipped += skipped
-            if not taken:
-                raise TextError(
-                    f"the folder {name} holds no text: expected files such as .txt, .md, .py or "
-                    f".jsonl (also .gz, .zst), found {skipped} other files; a file named one by "
-                    "one is read whatever its suffix"
-                )
-            found += taken
-        elif os.path.exists(name) or not glob.has_magic(name):
-            found.append(_file(name, once=once))
-        else:
-            matches = sorted(
-                path for path in glob.glob(name, recursive=True) if os.path.isfile(path)
-            )
-            if not matches:
-                raise TextError(
-                    f"the pattern {name} matches no file (seen from {os.getcwd()}); "
-                    "check the spelling and the folder"
-                )
-            found += [_file(path, once=once) for path in matches]
+            continue
+        paths, skipped = find_paths(name, _is_text, kinds=_KINDS_OF_TEXT)
+        num_skipped += skipped
+        found += [source_of(path, once=once) for path in paths]
     return FoundSources(sources=tuple(found), num_skipped=num_skipped)
 
 
-def _in_folder(folder: str, *, once: bool) -> tuple[list[Source], int]:
+def _is_text(path: str) -> bool:
+    """Whether a file is read from a folder without being asked for by name."""
+    return _suffixes(path)[0] in TEXT_SUFFIXES
+
+
+def find_paths(name: str, is_taken: Callable[[str], bool], *, kinds: str) -> tuple[list[str], int]:
+    """The files that one name stands for, sorted, and how many in a folder were passed over.
+
+    Of a folder those that ``is_taken`` is true of, hidden ones never; a file that is named, whether
+    it exists or not, is taken. ``kinds`` says for errors what is taken. Errors: TextError for a
+    folder or pattern without files.
+    """
+    if os.path.isdir(name):
+        taken, skipped = _in_folder(name, is_taken)
+        if not taken:
+            raise TextError(
+                f"the folder {name} holds no text: expected files such as {kinds}, found "
+                f"{skipped} other files; a file named one by one is read whatever its suffix"
+            )
+        return taken, skipped
+    if os.path.exists(name) or not glob.has_magic(name):
+        return [name], 0
+    matches = sorted(path for path in glob.glob(name, recursive=True) if os.path.isfile(path))
+    if not matches:
+        raise TextError(
+            f"the pattern {name} matches no file (seen from {os.getcwd()}); "
+            "check the spelling and the folder"
+        )
+    return matches, 0
+
+
+def _in_folder(folder: str, is_taken: Callable[[str], bool]) -> tuple[list[str], int]:
     taken, skipped = [], 0
 
     def refuse(error: OSError) -> None:
@@ -139,25 +162,34 @@ def _in_folder(folder: str, *, once: bool) -> tuple[list[Source], int]:
                 path = os.path.join(parent, name)
                 if name.startswith("."):
                     continue
-                if _suffixes(name)[0] in TEXT_SUFFIXES and os.path.isfile(path):
-                    taken.append(_file(path, once=once))
+                if is_taken(path) and os.path.isfile(path):
+                    taken.append(path)
                 else:
                     skipped += 1
     return taken, skipped
 
 
-def _file(path: str, *, once: bool) -> Source:
+def status_of(path: str) -> os.stat_result:
+    """What the system says of a file; FileError, with the nearest name, when it is not there."""
+    try:
+        with explained(Path(path), "read"):
+            return os.stat(path)
+    except FileError as error:
+        near = _near_name(path) if error.errno == errno.ENOENT else ""
+        raise FileError(f"{error}{near}", errno=error.errno, filename=path) from None
+
+
+def source_of(
+    path: str, *, once: bool = False, layout: Literal["text", "jsonl"] | None = None
+) -> Source:
+    """One file as a source; its layout is told by its name unless it is given."""
     suffix, packed = _suffixes(path)
     for outer in (suffix, packed):
         if outer in _UNREADABLE:
             raise TextError(f"{path} is not plain text: {outer} is not read; {_UNREADABLE[outer]}")
-    try:
-        with explained(Path(path), "read"):
-            status = os.stat(path)
-    except FileError as error:
-        near = _near_name(path) if error.errno == errno.ENOENT else ""
-        raise FileError(f"{error}{near}", errno=error.errno, filename=path) from None
-    layout: Literal["text", "jsonl"] = "jsonl" if suffix in _LINES_OF_JSON else "text"
+    status = status_of(path)
+    if layout is None:
+        layout = "jsonl" if suffix in _LINES_OF_JSON else "text"
     if not stat.S_ISREG(status.st_mode):
         if packed:
             raise ConfigError(f"{path} is a pipe: expected a regular file for {packed}; unpack it")
