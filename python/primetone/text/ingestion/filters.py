@@ -107,6 +107,8 @@ def clean(text: str, filters: Iterable[str]) -> tuple[str, dict[str, Removed]]:
     Pages, where a text has them, end with a form feed.
     """
     chosen = frozenset(filters)
+    if not text:
+        return text, {name: Removed() for name in FILTERS if name in chosen}
     done: dict[str, Removed] = {}
     for name, rewrite in _TEXT_FILTERS.items():
         if name in chosen:
@@ -123,8 +125,9 @@ def _clean_lines(lines: list[str], chosen: Set[str], done: dict[str, Removed]) -
     if junk or merge:
         begun = without_junk_and_merged(lines, junk=junk, merge=merge)
         fewer = _num_characters(lines) - _num_characters(begun.lines)
+        of_junk = begun.junk_characters if merge else fewer
         if junk:
-            done["junk-lines"] = Removed(begun.num_junk, begun.junk_characters)
+            done["junk-lines"] = Removed(begun.num_junk, of_junk)
         if merge:
             done["merge-lines"] = Removed(begun.num_merged, fewer - begun.junk_characters)
         lines = begun.lines
@@ -137,7 +140,7 @@ def _clean_lines(lines: list[str], chosen: Set[str], done: dict[str, Removed]) -
 
 
 def _num_characters(lines: list[str]) -> int:
-    return sum(map(len, lines)) + len(lines)
+    return max(0, sum(map(len, lines)) + len(lines) - 1)
 
 
 def _without_licence(text: str) -> tuple[str, int]:

@@ -73,11 +73,12 @@ def html_to_text(page: str) -> str:
     at, end, last_bracket = 0, len(page), page.rfind(">")
     while at < end:
         start = page.find("<", at)
-        if start < 0 or start > last_bracket:
+        is_comment = start >= 0 and page.startswith("<!--", start)
+        if not is_comment and (start < 0 or start > last_bracket):
             writer.text(page[at:])
             break
         writer.text(page[at:start])
-        if page.startswith(("<!", "<?"), start):
+        if is_comment or page.startswith(("<!", "<?"), start):
             at = _after_declaration(page, start)
             continue
         found = tag.match(page, start)
@@ -162,7 +163,7 @@ class _Writer:
             self._ask("\n\n")
         elif name in _LINES:
             self._ask("\n")
-        elif name in _CELLS and is_end:
+        elif name in _CELLS:
             self._ask("\t")
         if name == "pre":
             self._preformatted = max(0, self._preformatted + (-1 if is_end else 1))

@@ -20,7 +20,8 @@ Per = Literal["document", "paragraph", "line", "sentence"]
 
 _BLANK = re.compile(r"\n[^\S\n]*+(?:\n[^\S\n]*+)++")
 _END = re.compile(
-    rf"[{ENDS}]++[{re.escape(CLOSING)}]*+(?=\s)|[{FULL_WIDTH_ENDS}]++[{FULL_WIDTH_CLOSING}]*+"
+    # only where a run of them begins: looking anew from each of them would take square time
+    rf"(?<![{ENDS}])[{ENDS}]++[{re.escape(CLOSING)}]*+(?=\s)|[{FULL_WIDTH_ENDS}]++[{FULL_WIDTH_CLOSING}]*+"
 )
 _BEGIN = re.compile(rf"\s*+[{re.escape(OPENING)}]*+")
 # after these a sentence goes on, even where a capital follows
