@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from primetone.cli.console import (
     Progress,
     ShowProgress,
+    Texts,
     UsageError,
     count_words,
     duration_words,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def ingest(
-    *documents: str,
+    *documents: Texts,
     out: Path,
     filter: Annotated[list[str] | None, Parameter(name="--filter")] = None,
     per: Literal["document", "paragraph", "line", "sentence"] = "document",
