@@ -345,3 +345,11 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
     assert b"c.jsonl: the file would exceed the largest size" in error
     assert out.read_text() == "what was there before"
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "c.jsonl"]
+
+
+def test_a_name_that_is_not_text(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/\xff.txt"
+    with open(path, "wb") as file:
+        file.write(b"kept")
+    primetone.ingest(os.fsdecode(path), tmp_path / "c.jsonl")
+    assert corpus(tmp_path / "c.jsonl") == [{"text": "kept", "source": f"{tmp_path}/\ufffd.txt"}]

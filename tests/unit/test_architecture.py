@@ -45,6 +45,7 @@ TORCH_FREE = (
     "primetone.errors",
     "primetone.files",
     "primetone.text.corpus",
+    "primetone.text.ingestion",
     "primetone.text.store",
     "primetone.text.tokenizer",
     "primetone.evaluation.baselines",

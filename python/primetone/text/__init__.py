@@ -1,1 +1,3 @@
-"""Text and tokens: reading documents, splitting a corpus, tokenizers, and the token store."""
+"""Text and tokens: ingesting and reading documents, splitting a corpus, tokenizers, and the token
+store.
+"""

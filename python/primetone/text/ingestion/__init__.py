@@ -17,7 +17,7 @@ from primetone.text.arguments import num_threads
 from primetone.text.counts import parse_bytes
 from primetone.text.ingestion.convert import Job, Tally
 from primetone.text.ingestion.crew import Crew, Limits
-from primetone.text.ingestion.filters import chosen_filters
+from primetone.text.ingestion.filters import FILTERS, SETS, chosen_filters
 from primetone.text.ingestion.formats import FORMATS, How, format_of
 from primetone.text.ingestion.pdf import require_pdfium
 from primetone.text.ingestion.report import Failure, IngestReport
@@ -25,7 +25,7 @@ from primetone.text.ingestion.rows import PER, Per
 from primetone.text.readers import ReaderOptions
 from primetone.text.sources import find_paths, status_of
 
-__all__ = ["Failure", "IngestReport", "ingest"]
+__all__ = ["FILTERS", "SETS", "Failure", "IngestReport", "ingest"]
 
 _CHUNK_BYTES = 1 << 20
 _KINDS = ".txt, .md, .html, .jsonl, .csv, .docx, .epub or .pdf"

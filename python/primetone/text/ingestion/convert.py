@@ -78,11 +78,13 @@ def convert(job: Job) -> Tally:
         for extract in extracts(job.path, job.format, job.how):
             if not extract.text.strip():
                 continue
+            # a file name need not be valid text, a corpus has to be
+            name = os.fsencode(extract.name).decode(errors="replace")
             chosen = chosen_filters(job.filters, has_pages=extract.has_pages)
             text, removed = clean(extract.text, chosen)
             num_rows = num_bytes = 0
             for row in rows(text, job.per):
-                tree = {"text": row, "source": extract.name}
+                tree = {"text": row, "source": name}
                 line = json.dumps(tree, ensure_ascii=False).encode() + b"\n"
                 num_rows += 1
                 num_bytes += len(line)
