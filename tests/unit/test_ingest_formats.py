@@ -87,7 +87,7 @@ def test_word_documents(tmp_path: Path) -> None:
         "</mc:Fallback></mc:AlternateContent>"
     )
     changed = (
-        "<w:p><w:del><w:r><w:delText>gone</w:delText></w:r></w:del><w:ins><w:r><w:t>new</w:t>"
+        "<w:p><w:pPr><w:tabs><w:tab/></w:tabs></w:pPr><w:del><w:r><w:delText>gone</w:delText></w:r></w:del><w:ins><w:r><w:t>new</w:t>"
         "</w:r></w:ins><w:r><w:instrText>PAGE</w:instrText><w:tab/><w:t>x</w:t><w:br/>"
         "<w:t>y</w:t><w:noBreakHyphen/></w:r></w:p>"
     )

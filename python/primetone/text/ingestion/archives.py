@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import lzma
 import posixpath
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,6 +24,11 @@ _MAX_RATIO = 100
 _FREE_BYTES = 16 << 20
 """... unless it is no larger than this."""
 _CHUNK_BYTES = 1 << 20
+# what zipfile says, in its own words and in those of others, of an archive that is damaged
+_DAMAGES = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
+    *(NotImplementedError, RuntimeError, OverflowError, UnicodeError),
+)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -48,21 +55,21 @@ def read_docx(path: str) -> str:
 
 def _word_text(file: IO[bytes]) -> Iterator[str]:
     """The text of WordprocessingML as it comes; what was read is let go of."""
-    num_fallbacks = 0  # depth in second versions of what was there already
+    num_hidden = 0  # depth in properties, and in second versions of what was there already
     num_tables = 0
-    row: list[str] = []  # the cells of the outermost row that is open
+    row: list[list[str]] = []  # the paragraphs of each cell of the outermost row that is open
     words: list[str] = []
     for event, element in ElementTree.iterparse(file, ("start", "end")):
-        if element.tag == _FALLBACK:
-            num_fallbacks += 1 if event == "start" else -1
-            continue
         space, _, name = element.tag.rpartition("}")
-        if num_fallbacks or f"{space}}}" not in (_WORD, _WORD_STRICT):
+        is_word = f"{space}}}" in (_WORD, _WORD_STRICT)
+        if element.tag == _FALLBACK or (is_word and name == "pPr"):
+            num_hidden += 1 if event == "start" else -1
+        if num_hidden or not is_word:
             continue
         if event == "start":
             num_tables += name == "tbl"
             if name == "tc" and num_tables == 1:
-                row.append("")
+                row.append([])
             continue
         if name == "t":
             words.append(element.text or "")
@@ -71,12 +78,12 @@ def _word_text(file: IO[bytes]) -> Iterator[str]:
         elif name == "p":
             text, words = "".join(words), []
             if row:
-                row[-1] += f" {text}" if row[-1] else text
+                row[-1].append(text)
             else:
                 yield f"{text}\n\n"
             element.clear()
         elif name == "tr" and num_tables == 1:
-            yield "\t".join(" ".join(cell.split()) for cell in row) + "\n"
+            yield "\t".join(" ".join(" ".join(cell).split()) for cell in row) + "\n"
             row = []
         elif name == "tbl":
             num_tables -= 1
@@ -157,7 +164,7 @@ class _Archive:
             )
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, ValueError, OverflowError) as error:
+        except _DAMAGES as error:
             raise FormatError(
                 f"expected a {kind} file, which is a zip archive; found none: {error}"
             ) from None
@@ -202,6 +209,6 @@ class _Archive:
                             "times its packed size: no document does that, a zip bomb does"
                         )
                     chunks.append(chunk)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except _DAMAGES as error:
             raise FormatError(f"its {name} is damaged: {error}") from None
         return b"".join(chunks)
