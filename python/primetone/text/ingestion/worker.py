@@ -112,7 +112,8 @@ def _convert(request: Mapping[str, Any]) -> dict[str, Any]:
             "reading one file may take: it is very large or a bomb; allow more if it is large"
         }
     except Error as error:
-        return {"failure": str(error).removeprefix(f"{job.path}: ")}
+        said = str(error)  # of its own file, whose name is told anyway
+        return {"failure": said.removeprefix(f"{job.path}: ").removeprefix(f"{job.path}, ")}
     except OSError as error:
         if error.errno in _FULL and error.filename != job.path:
             return {"full": error.errno}
