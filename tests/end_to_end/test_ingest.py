@@ -17,7 +17,7 @@ import pytest
 import primetone
 from command_line import TINY, Call, assert_one_line_error, start
 from documents import make_docx, make_epub, make_pdf, paragraph
-from primetone.errors import ConfigError, MissingExtraError, TextError
+from primetone.errors import ConfigError, InternalError, MissingExtraError, TextError
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon")
 PROSE = "It was the best of times, it was the worst of times: so they said in 1859.\n"
@@ -195,6 +195,7 @@ def test_words_that_do_not_fit(call: Call, tmp_path: Path) -> None:
         ((good, "--filter", "unwrap", "--filter", "merge-lines"), 1, "choose one"),
         ((good, "--format", "word"), 1, "format: unknown 'word'"),
         ((good, "--encoding", "utf-99"), 1, "utf-99"),
+        ((good, "--encoding", "bytes"), 1, "name an encoding"),
         ((good, "--per", "page"), 2, "page"),
         ((good, "--filter", "none,letters,short-lines,no-letters", "--max-out", "0"), 1, "bytes"),
     ):
@@ -353,3 +354,12 @@ def test_a_name_that_is_not_text(tmp_path: Path) -> None:
         file.write(b"kept")
     primetone.ingest(os.fsdecode(path), tmp_path / "c.jsonl")
     assert corpus(tmp_path / "c.jsonl") == [{"text": "kept", "source": f"{tmp_path}/\ufffd.txt"}]
+
+
+def test_processes_that_do_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = tmp_path / "a.txt"
+    text.write_text(PROSE)
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(InternalError, match="did not start"):
+        primetone.ingest(text, tmp_path / "c.jsonl")
+    assert os.listdir(tmp_path) == ["a.txt"]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import html
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from primetone.errors import ConfigError
+from documents import make_docx, make_epub, paragraph
+from primetone.errors import ConfigError, Error
 from primetone.text.ingestion.filters import FILTERS, SETS, chosen_filters, clean
+from primetone.text.ingestion.formats import How, extracts
 from primetone.text.ingestion.markup import html_to_text
 from primetone.text.ingestion.rows import PER, Per, rows
 
@@ -252,3 +256,34 @@ def seconds(run: Callable[[str], object], text: str) -> float:
     started = time.process_time()
     run(text)
     return time.process_time() - started
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a sound document of each format but PDF, whose reader is no Python."""
+    folder = tmp_path_factory.mktemp("whole")
+    make_docx(folder / "a.docx", paragraph("One ", "two &amp; three") * 9)
+    make_epub(folder / "a.epub", ["<p>One</p>" * 9, "<h1>Two</h1>"])
+    (folder / "a.csv").write_text('n,text\n1,"a ""quoted"" one"\n2,two\n')
+    (folder / "a.jsonl").write_text('{"text": "one"}\n{"text": "two", "n": [1, {}]}\n')
+    (folder / "a.html").write_text("<meta charset=utf-8><p a='b'>One &amp; <!-- c -->two</p>")
+    return folder
+
+
+@given(
+    st.sampled_from(["docx", "epub", "csv", "jsonl", "html"]),
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 12), st.binary(max_size=6)), max_size=6),
+)
+def test_damaged_documents_are_read_or_refused(
+    whole: Path, kind: str, damages: list[tuple[float, int, bytes]]
+) -> None:
+    """Whatever bytes are cut out, changed or put in: text, or an error that is meant for people."""
+    data = (whole / f"a.{kind}").read_bytes()
+    for place, num_cut, put_in in damages:
+        at = round(place * len(data))
+        data = data[:at] + put_in + data[at + num_cut :]
+    damaged = whole / f"damaged.{kind}"
+    damaged.write_bytes(data)
+    with contextlib.suppress(Error):
+        for extract in extracts(str(damaged), kind, How()):
+            extract.text.encode()

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from primetone.config import did_you_mean
 from primetone.errors import ConfigError, TextError
 from primetone.files import ScratchFolder, replacing, require_place
 from primetone.text.arguments import num_threads
-from primetone.text.counts import parse_bytes
 from primetone.text.ingestion.convert import Job, Tally
 from primetone.text.ingestion.crew import Crew, Limits
 from primetone.text.ingestion.filters import FILTERS, SETS, chosen_filters
-from primetone.text.ingestion.formats import FORMATS, How, format_of
+from primetone.text.ingestion.formats import FORMATS, How
+from primetone.text.ingestion.found import File, find_files
 from primetone.text.ingestion.pdf import require_pdfium
 from primetone.text.ingestion.report import Failure, IngestReport
 from primetone.text.ingestion.rows import PER, Per
+from primetone.text.memory import parse_bytes
 from primetone.text.readers import ReaderOptions
-from primetone.text.sources import find_paths, status_of
 
 __all__ = ["FILTERS", "SETS", "Failure", "IngestReport", "ingest"]
 
 _CHUNK_BYTES = 1 << 20
-_KINDS = ".txt, .md, .html, .jsonl, .csv, .docx, .epub or .pdf"
 
 
 def ingest(
@@ -70,7 +68,7 @@ def ingest(
         ConfigError: an option that is none, or contradicts another.
         FileError: a file that is not there, or ``out`` that cannot be written.
         TextError: no text in any of the files; the first failure when ``on_error`` is "stop".
-        MissingExtraError: there are only PDFs, and no pypdfium2.
+        MissingExtraError: there is a PDF among them, and no pypdfium2.
     """
     started = time.monotonic()
     chosen_filters(filters)
@@ -82,20 +80,18 @@ def ingest(
         raise ConfigError(f"format: unknown {format!r}; {did_you_mean(format, FORMATS)}")
     if on_error not in ("skip", "stop"):
         raise ConfigError(f'on_error: expected "skip" or "stop", found {on_error!r}')
+    if encoding == "bytes":
+        raise ConfigError("encoding: rows of JSON are text, found bytes: name an encoding")
     ReaderOptions(encoding=encoding, field=field)  # for its checks
     limits = Limits(
         seconds=max_seconds, memory=parse_bytes(max_memory) or 0, out=parse_bytes(max_out) or 0
     )
     num_workers = num_threads(workers)
     target = _target(out)
-    found = _found(sources, target, format)
-    files = [file for file in found.files if isinstance(file, _File)]
+    found = find_files(sources, target, format)
+    files = [file for file in found.files if isinstance(file, File)]
     if any(file.format == "pdf" for file in files):
         require_pdfium()
-    total = Tally()
-    failures: list[Failure] = []
-    num_bytes = sum(file.num_bytes for file in files)
-    done_bytes = 0
     scratch = ScratchFolder(target.parent, f"{target.name}.parts")
     try:
         jobs = [
@@ -111,27 +107,7 @@ def ingest(
             for number, file in enumerate(files)
         ]
         with Crew(min(num_workers, len(jobs)), limits) as crew, replacing(target) as temporary:
-            replies = zip(jobs, crew.results(jobs), strict=True)
-            with open(temporary, "ab") as rows:
-                for file in found.files:
-                    if isinstance(file, Failure):
-                        _note(file, failures, on_error)
-                        continue
-                    job, reply = next(replies)
-                    if "full" in reply:
-                        raise OSError(reply["full"], os.strerror(reply["full"]))
-                    if "failure" in reply:
-                        _note(Failure(file.path, reply["failure"]), failures, on_error)
-                    else:
-                        total += Tally.of(reply["tally"])
-                        with open(job.out, "rb") as part:
-                            shutil.copyfileobj(part, rows, _CHUNK_BYTES)
-                    Path(job.out).unlink(missing_ok=True)
-                    done_bytes += file.num_bytes
-                    if progress is not None:
-                        progress("ingest", done_bytes, num_bytes)
-            if not total.num_rows:
-                raise _nothing(found.files, failures)
+            total, failures = _gather(found.files, jobs, crew, temporary, on_error, progress)
     finally:
         scratch.close()
     return IngestReport(
@@ -146,20 +122,41 @@ def ingest(
     )
 
 
-class _File(NamedTuple):
-    """A file to read."""
-
-    path: str
-    format: str
-    num_bytes: int
-
-
-class _Found(NamedTuple):
-    """The files that were meant, those that cannot be read among them; and who was passed over."""
-
-    files: list[_File | Failure]
-    num_skipped: int
-    num_repeated: int
+def _gather(
+    files: Sequence[File | Failure],
+    jobs: Sequence[Job],
+    crew: Crew,
+    temporary: Path,
+    on_error: str,
+    progress: Callable[[str, int, int], None] | None,
+) -> tuple[Tally, list[Failure]]:
+    """Have the jobs done and put their rows together, in the order of ``files``."""
+    total = Tally()
+    failures: list[Failure] = []
+    num_bytes = sum(file.num_bytes for file in files if isinstance(file, File))
+    done_bytes = 0
+    results = zip(jobs, crew.results(jobs), strict=True)
+    with open(temporary, "ab") as rows:
+        for file in files:
+            if isinstance(file, Failure):
+                _note(file, failures, on_error)
+                continue
+            job, reply = next(results)
+            if "full" in reply:
+                raise OSError(reply["full"], os.strerror(reply["full"]))
+            if "failure" in reply:
+                _note(Failure(file.path, reply["failure"]), failures, on_error)
+            else:
+                total += Tally.of(reply["tally"])
+                with open(job.out, "rb") as part:
+                    shutil.copyfileobj(part, rows, _CHUNK_BYTES)
+            Path(job.out).unlink(missing_ok=True)
+            done_bytes += file.num_bytes
+            if progress is not None:
+                progress("ingest", done_bytes, num_bytes)
+    if not total.num_rows:
+        raise _nothing(files, failures)
+    return total, failures
 
 
 def _target(out: str | os.PathLike[str]) -> Path:
@@ -173,62 +170,13 @@ def _target(out: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _found(
-    sources: Sequence[str | os.PathLike[str]] | str | os.PathLike[str],
-    target: Path,
-    format: str | None,
-) -> _Found:
-    """What ``sources`` stand for, each file once, in order."""
-    names = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
-    if not names:
-        raise TextError("no document given: expected at least one file, folder or pattern")
-    files: list[_File | Failure] = []
-    seen = set()
-    num_skipped = num_named = 0
-    for given in names:
-        name = os.fspath(given)
-        if name == "-":
-            raise ConfigError("standard input has no name that would tell its format: give a file")
-        paths, skipped = find_paths(name, _has_format, kinds=_KINDS)
-        num_skipped += skipped
-        num_named += len(paths)
-        for path in paths:
-            place = os.path.realpath(path)
-            if place not in seen:
-                seen.add(place)
-                files.append(_file(path, format))
-    if os.path.realpath(target) in seen:
-        raise ConfigError(
-            f"{target} is to be written and is among what is read: write it somewhere else"
-        )
-    return _Found(files, num_skipped, num_named - len(seen))
-
-
-def _has_format(path: str) -> bool:
-    return format_of(path) is not None
-
-
-def _file(path: str, format: str | None) -> _File | Failure:
-    status = status_of(path)
-    kind = format or format_of(path)
-    if not stat.S_ISREG(status.st_mode):
-        return Failure(path, "expected a regular file, found a pipe or a device: save it first")
-    if kind is None:
-        suffix = os.path.splitext(path)[1]
-        told = f"found {suffix}" if suffix else "found a name without one"
-        return Failure(
-            path, f"expected a name that ends in {_KINDS}, {told}; or say which format it has"
-        )
-    return _File(path, kind, status.st_size)
-
-
 def _note(failure: Failure, failures: list[Failure], on_error: str) -> None:
     if on_error == "stop":
         raise TextError(f"{failure.path}: {failure.reason}")
     failures.append(failure)
 
 
-def _nothing(files: Sequence[_File | Failure], failures: Sequence[Failure]) -> TextError:
+def _nothing(files: Sequence[File | Failure], failures: Sequence[Failure]) -> TextError:
     if not failures:
         return TextError(
             f"there is no text in the {len(files)} files, or the filters left none of it: nothing "

@@ -104,7 +104,6 @@ class Crew:
                 return worker
         worker = _Worker()
         self._workers.append(worker)
-        worker.begin()
         return worker
 
 
@@ -113,6 +112,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self._buffer = b""
+        self._has_begun = False
         self._process = subprocess.Popen(
             [sys.executable, "-c", _BEGIN, json.dumps(sys.path)],
             stdin=subprocess.PIPE,
@@ -125,11 +125,6 @@ class _Worker:
         self._requests, self.replies = self._process.stdin, self._process.stdout
         self.is_gone = False
 
-    def begin(self) -> None:
-        """Wait until it is ready."""
-        if self.replies.readline() != READY:
-            raise InternalError("a process for reading documents did not start")
-
     def give(self, job: Job, limits: Limits) -> None:
         """Hand over a job; nothing else may be waiting."""
         request = {
@@ -141,13 +136,18 @@ class _Worker:
             self._requests.write(json.dumps(request).encode() + b"\n")
 
     def take(self) -> dict[str, Any] | None:
-        """The reply, as far as one is complete."""
+        """The reply, as far as one is complete; to be called when there is something to read."""
         chunk = os.read(self.replies.fileno(), _CHUNK_BYTES)
         self._buffer += chunk
+        if not self._has_begun and self._buffer.startswith(READY):
+            self._has_begun = True
+            self._buffer = self._buffer.removeprefix(READY)
         if not chunk:
             self.kill()
+            if not self._has_begun:
+                raise InternalError("a process that was to read documents did not start")
             return {"failure": "the process that was to read it was killed, perhaps for memory"}
-        if not self._buffer.endswith(b"\n"):
+        if not self._has_begun or not self._buffer.endswith(b"\n"):
             return None
         reply: dict[str, Any] = json.loads(self._buffer)
         self._buffer = b""
