@@ -348,6 +348,17 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "c.jsonl"]
 
 
+def test_folders_of_one_format(call: Call, tmp_path: Path) -> None:
+    folder, out = tmp_path / "folder", tmp_path / "c.jsonl"
+    folder.mkdir()
+    (folder / "one").write_text("<p>1</p>")
+    (folder / ".hidden").write_text("<p>2</p>")
+    found = call("ingest", folder, "--out", out)
+    assert_one_line_error(found, 1, "found 1 other files; say which format")
+    assert call("ingest", folder, "--out", out, "--format", "html").code == 0
+    assert [row["text"] for row in corpus(out)] == ["1"]
+
+
 def test_a_name_that_is_not_text(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/\xff.txt"
     with open(path, "wb") as file:

@@ -59,10 +59,10 @@ def ingest(
         The corpus: a .jsonl file of rows {"text": ..., "source": ...}; an older one is replaced in
         one step.
     filter
-        How the text is cleaned: a set (default, classic or none), then names to add and no-NAME to
-        take away, with commas. Names: page-heads, line-ends, hyphens, controls, gutenberg,
-        camel-case, junk-lines, merge-lines, unwrap, short-lines, letters, lower-case, spaces,
-        repeats, blank-lines.
+        How the text is cleaned: a set (default, pages, classic or none), then names to add and
+        no-NAME to take away, with commas; docs/ingest.md has examples. Names: page-heads,
+        line-ends, hyphens, controls, gutenberg, camel-case, junk-lines, merge-lines, unwrap,
+        short-lines, letters, lower-case, spaces, repeats, blank-lines.
     per
         What a row is; each is a document to learn, encode and train.
     format

@@ -39,6 +39,7 @@ TEXT_SUFFIXES = frozenset(
         ".css",
     }
 )
+_ADVICE = "a file named one by one is read whatever its suffix"
 _KINDS_OF_TEXT = ".txt, .md, .py or .jsonl (also .gz, .zst)"
 STDIN = "<stdin>"
 _LINES_OF_JSON = (".jsonl", ".ndjson")
@@ -112,7 +113,7 @@ def find_sources(
             else:
                 found.append(_held(STDIN, read_stdin()))
             continue
-        paths, skipped = find_paths(name, _is_text, kinds=_KINDS_OF_TEXT)
+        paths, skipped = find_paths(name, _is_text, kinds=_KINDS_OF_TEXT, advice=_ADVICE)
         num_skipped += skipped
         found += [source_of(path, once=once) for path in paths]
     return FoundSources(sources=tuple(found), num_skipped=num_skipped)
@@ -123,19 +124,21 @@ def _is_text(path: str) -> bool:
     return _suffixes(path)[0] in TEXT_SUFFIXES
 
 
-def find_paths(name: str, is_taken: Callable[[str], bool], *, kinds: str) -> tuple[list[str], int]:
+def find_paths(
+    name: str, is_taken: Callable[[str], bool], *, kinds: str, advice: str
+) -> tuple[list[str], int]:
     """The files that one name stands for, sorted, and how many in a folder were passed over.
 
     Of a folder those that ``is_taken`` is true of, hidden ones never; a file that is named, whether
-    it exists or not, is taken. ``kinds`` says for errors what is taken. Errors: TextError for a
-    folder or pattern without files.
+    it exists or not, is taken. ``kinds`` and ``advice`` say for errors what is taken, and what to
+    do with others. Errors: TextError for a folder or pattern without files.
     """
     if os.path.isdir(name):
         taken, skipped = _in_folder(name, is_taken)
         if not taken:
             raise TextError(
                 f"the folder {name} holds no text: expected files such as {kinds}, found "
-                f"{skipped} other files; a file named one by one is read whatever its suffix"
+                f"{skipped} other files; {advice}"
             )
         return taken, skipped
     if os.path.exists(name) or not glob.has_magic(name):

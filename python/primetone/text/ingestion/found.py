@@ -54,7 +54,12 @@ def find_files(
         name = os.fspath(given)
         if name == "-":
             raise ConfigError("standard input has no name that would tell its format: give a file")
-        paths, skipped = find_paths(name, _has_format, kinds=_KINDS)
+        paths, skipped = find_paths(
+            name,
+            lambda path: format is not None or format_of(path) is not None,
+            kinds=_KINDS,
+            advice="say which format they have",
+        )
         num_skipped += skipped
         num_named += len(paths)
         for path in paths:
@@ -67,10 +72,6 @@ def find_files(
             f"{target} is to be written and is among what is read: write it somewhere else"
         )
     return Found(files, num_skipped, num_named - len(seen))
-
-
-def _has_format(path: str) -> bool:
-    return format_of(path) is not None
 
 
 def _file(path: str, format: str | None) -> File | Failure:
