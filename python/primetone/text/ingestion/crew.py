@@ -54,8 +54,6 @@ class Crew:
     """
 
     def __init__(self, size: int, limits: Limits) -> None:
-        if not hasattr(os, "fork"):
-            raise ConfigError("ingestion guards its readers by fork, which this system has not")
         if not sys.executable:
             raise ConfigError("ingestion starts Python processes: found no path to Python")
         self._limits = limits

@@ -23,7 +23,7 @@ FILTERS: Mapping[str, str] = {
     "page-heads": "running heads, footers and page numbers that recur from page to page go",
     "line-ends": "every kind of line end becomes a line feed",
     "hyphens": "a word that was divided at the end of a line is joined",
-    "controls": "control characters, soft hyphens and zero-width spaces go",
+    "controls": "control characters, soft hyphens and byte order marks go",
     "gutenberg": "the header and licence that Project Gutenberg puts around a book go",
     "camel-case": "a space between a small letter and a capital: oneWord -> one Word",
     "junk-lines": "lines of a table of contents, figure captions and rows of numbers go",
@@ -54,7 +54,7 @@ SETS: Mapping[str, tuple[str, ...]] = {
 _LINE_ENDS = re.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
 # a hyphen, the soft one, and the one that only Unicode tells from a minus
 _DIVIDED = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]\n(?=[^\W\d_])")
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u2060\ufeff\ufffe\uffff]")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u2060\ufeff\ufffe\uffff]")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _GUTENBERG = re.compile(
     r"^\*\*\*[ ]?(START|END) OF TH(?:E|IS) PROJECT GUTENBERG[^\n]*+(?:\n|\Z)",
