@@ -353,8 +353,9 @@ def test_folders_of_one_format(call: Call, tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "one").write_text("<p>1</p>")
     (folder / ".hidden").write_text("<p>2</p>")
+    (folder / "picture.png").write_bytes(b"\x89PNG")
     found = call("ingest", folder, "--out", out)
-    assert_one_line_error(found, 1, "found 1 other files; say which format")
+    assert_one_line_error(found, 1, "found 2 other files; name them one by one")
     assert call("ingest", folder, "--out", out, "--format", "html").code == 0
     assert [row["text"] for row in corpus(out)] == ["1"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 from collections.abc import Sequence
@@ -56,9 +57,9 @@ def find_files(
             raise ConfigError("standard input has no name that would tell its format: give a file")
         paths, skipped = find_paths(
             name,
-            lambda path: format is not None or format_of(path) is not None,
+            functools.partial(_is_taken, format=format),
             kinds=_KINDS,
-            advice="say which format they have",
+            advice="name them one by one and say which format they have",
         )
         num_skipped += skipped
         num_named += len(paths)
@@ -72,6 +73,14 @@ def find_files(
             f"{target} is to be written and is among what is read: write it somewhere else"
         )
     return Found(files, num_skipped, num_named - len(seen))
+
+
+def _is_taken(path: str, format: str | None) -> bool:
+    """Whether a file of a folder is read: with a format given, also one whose name has no suffix."""
+    told = format_of(path)
+    if format is None:
+        return told is not None
+    return told == format or not os.path.splitext(path)[1]
 
 
 def _file(path: str, format: str | None) -> File | Failure:
