@@ -17,6 +17,7 @@ from command_line import TINY, Call, Outcome, assert_one_line_error
 from primetone.run.environment import changed_environment
 
 VERBS = (
+    "ingest",
     "learn",
     "convert",
     "encode",

@@ -76,7 +76,7 @@ def find_files(
 
 
 def _is_taken(path: str, format: str | None) -> bool:
-    """Whether a file of a folder is read: with a format given, also one whose name has no suffix."""
+    """Whether a file of a folder is read; with a format given, also one without a suffix."""
     told = format_of(path)
     if format is None:
         return told is not None
