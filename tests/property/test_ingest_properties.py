@@ -36,6 +36,7 @@ WORDS = (
         "-3",
         ".....",
     ),
+    *("well-known", "well-\nknown", "wellknown", "Well\u2010\nKnown", "a-\nb-\nc"),
     *("|", "o", "O", "ab", "OK", ".", "?", "!", ":", " ", "  ", "\t", "\n", "\n\n", "\r\n", "\r"),
     *("\f", "\v", "\u2028", "\x85", "\xa0", "\u00ad\n", "-\n", "\ufeff", "\x00", "7 ... 9", "iv"),
     *("*** START OF THE PROJECT GUTENBERG EBOOK X ***\n", "*** END OF THIS PROJECT GUTENBERG\n"),
@@ -89,6 +90,22 @@ def test_pages_are_cleaned_as_others_but_for_their_heads(text: str) -> None:
         return
     after, _ = clean(text, chosen_filters("no-page-heads", has_pages=True))
     assert re.findall(r"\w", after) == re.findall(r"\w", text)
+
+
+@given(TEXTS)
+def test_compounds_keep_what_the_text_has_elsewhere(text: str) -> None:
+    """By the definition, word for word."""
+    letters = r"[^\W\d_]"
+    lower = text.lower()
+
+    def expected(found: re.Match[str]) -> str:
+        left, right = found[1].lower(), found[3].lower()
+        has_compound = re.search(f"(?<!{letters}){left}[-\u2010]{right}(?!{letters})", lower)
+        has_joined = re.search(f"(?<!{letters}){left}{right}(?!{letters})", lower)
+        return found[1] + found[2] + ("" if has_compound and not has_joined else "\n")
+
+    pattern = f"(?<!{letters})({letters}+)([-\u2010])\n(?=({letters}+))"
+    assert clean(text, {"compounds"})[0] == re.sub(pattern, expected, text)
 
 
 def original(text: str) -> str:
@@ -213,6 +230,8 @@ HOSTILE = {
     "said twice": ("", "a ", "b"),
     "hyphens": ("", "-\n", ""),
     "divided": ("", "a-\n", ""),
+    "divided and whole": ("", "ab-\ncd ab-cd ", ""),
+    "compounds": ("", "a-", ""),
     "capitals": ("", "aB", ""),
     "pages": ("", "\f", ""),
     "pages of one line": ("", "x\f", ""),

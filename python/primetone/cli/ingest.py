@@ -61,8 +61,8 @@ def ingest(
     filter
         How the text is cleaned: a set (default, pages, classic or none), then names to add and
         no-NAME to take away, with commas; docs/ingest.md has examples. Names: page-heads,
-        line-ends, hyphens, controls, gutenberg, camel-case, junk-lines, merge-lines, unwrap,
-        short-lines, letters, lower-case, spaces, repeats, blank-lines.
+        line-ends, compounds, hyphens, controls, gutenberg, camel-case, junk-lines, merge-lines,
+        unwrap, short-lines, letters, lower-case, spaces, repeats, blank-lines.
     per
         What a row is; each is a document to learn, encode and train.
     format

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from primetone.config import did_you_mean
 from primetone.errors import ConfigError
+from primetone.text.ingestion.divided import joined, with_compounds
 from primetone.text.ingestion.lines import LINE_FILTERS, without_junk_and_merged
 from primetone.text.ingestion.pages import without_page_heads
 
@@ -22,6 +23,7 @@ __all__ = ["FILTERS", "SETS", "Removed", "chosen_filters", "clean"]
 FILTERS: Mapping[str, str] = {
     "page-heads": "running heads, footers and page numbers that recur from page to page go",
     "line-ends": "every kind of line end becomes a line feed",
+    "compounds": "a divided word keeps its hyphen if the text has it so elsewhere, never joined",
     "hyphens": "a word that was divided at the end of a line is joined",
     "controls": "control characters, soft hyphens and byte order marks go",
     "gutenberg": "the header and licence that Project Gutenberg puts around a book go",
@@ -42,7 +44,8 @@ SETS: Mapping[str, tuple[str, ...]] = {
     "none": (),
     "default": ("line-ends", "controls", "gutenberg", "blank-lines"),
     "pages": (
-        *("page-heads", "line-ends", "hyphens", "controls", "gutenberg", "spaces", "blank-lines"),
+        *("page-heads", "line-ends", "compounds", "hyphens", "controls", "gutenberg", "spaces"),
+        "blank-lines",
     ),
     "classic": (
         *("line-ends", "hyphens", "camel-case", "junk-lines", "merge-lines", "short-lines"),
@@ -52,8 +55,6 @@ SETS: Mapping[str, tuple[str, ...]] = {
 """Sets of filters by name; ``pages`` is what ``default`` means for a document with pages (PDF)."""
 
 _LINE_ENDS = re.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
-# a hyphen, the soft one, and the one that only Unicode tells from a minus
-_DIVIDED = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]\n(?=[^\W\d_])")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u2060\ufeff\ufffe\uffff]")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _GUTENBERG = re.compile(
@@ -166,7 +167,8 @@ def _without_licence(text: str) -> tuple[str, int]:
 _TEXT_FILTERS: Mapping[str, Callable[[str], tuple[str, int]]] = {
     "page-heads": without_page_heads,
     "line-ends": functools.partial(_LINE_ENDS.subn, "\n"),
-    "hyphens": functools.partial(_DIVIDED.subn, ""),
+    "compounds": with_compounds,
+    "hyphens": joined,
     "controls": functools.partial(_CONTROLS.subn, ""),
     "gutenberg": _without_licence,
     "camel-case": functools.partial(_CAMEL.subn, " "),
