@@ -18,6 +18,7 @@ from primetone.cli.generate import generate
 from primetone.cli.ingest import ingest
 from primetone.cli.inspect import build_inspect
 from primetone.cli.learn import learn
+from primetone.cli.overlap import overlap
 from primetone.cli.plot import plot
 from primetone.cli.train import train
 
@@ -48,6 +49,7 @@ def build_app() -> App:
         decode,
         count_tokens,
         compare_tokenizers,
+        overlap,
         train,
         evaluate,
         generate,

@@ -13,6 +13,7 @@ pub mod format;
 pub mod learn;
 #[expect(unsafe_code, reason = "advice about memory takes pointers")]
 mod memory;
+pub mod overlap;
 mod parallel;
 pub mod ppm;
 pub mod samples;

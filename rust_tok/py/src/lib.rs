@@ -9,6 +9,7 @@ mod errors;
 mod files;
 mod formats;
 mod learning;
+mod overlap;
 mod ppm;
 mod samples;
 mod signal;
@@ -32,6 +33,8 @@ mod _rust_tok {
         read_tokenizer_json, write_gpt2, write_merges, write_tekken, write_tiktoken,
         write_tokenizer_json,
     };
+    #[pymodule_export]
+    use super::overlap::{Clusters, Overlap};
     #[pymodule_export]
     use super::ppm::ppm_added_bytes;
     #[pymodule_export]
