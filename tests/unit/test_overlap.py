@@ -52,7 +52,7 @@ def paragraphs(start: int, count: int) -> list[str]:
 
 
 def test_a_text_against_itself_is_told() -> None:
-    corpus = Corpus.from_texts(paragraphs(0, 40))
+    corpus = Corpus.from_texts(paragraphs(100, 40))  # all longer than a window
     found = measure_overlap(corpus, corpus, threads=2)
     assert found.findings["is_same_text"]
     assert found.seen.all()
