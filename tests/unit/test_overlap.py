@@ -73,7 +73,7 @@ def test_an_unrelated_text_shifts_and_does_not_leak() -> None:
 
 
 def test_a_clean_split_keeps_what_belongs_together() -> None:
-    texts = paragraphs(0, 60)
+    texts = paragraphs(100, 60)  # all longer than 50 characters
     texts += [text + f" Told again, {number}." for number, text in enumerate(texts)]
     made = split_clean(Corpus.from_texts(texts), 0.4, threads=2)
     train = {document.data.split(b" Told")[0] for document in made.train}
