@@ -6,7 +6,7 @@ from _typeshed import Incomplete, SupportsGetItem
 from os import PathLike
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
-__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "Divider", "SignalBank", "StreamEncoder", "Tokenizer", "Utf8Checker", "blake3_hex", "bleu", "copies", "distinct", "divergence", "ppm_added_bytes", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "self_bleu", "words", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
+__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "Divider", "SignalBank", "StreamEncoder", "Tokenizer", "Utf8Checker", "blake3_hex", "bleu", "copies", "distinct", "divergence", "ppm_added_bytes", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "self_bleu", "share_one_arena", "words", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
 
 UNICODE_VERSION: Final[str]
 """
@@ -406,6 +406,11 @@ def read_tokenizer_json(data: bytes) -> tuple[Tokenizer, str | None]:
 def self_bleu(samples: Any, n: SupportsIndex) -> list[float]:
     """
     Mean BLEU of orders 1 to n, each sample against all others.
+    """
+
+def share_one_arena() -> None:
+    """
+    Have all threads share one arena of the allocator from now on, where address space is dear.
     """
 
 def words(line: str) -> list[str]:

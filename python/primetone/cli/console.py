@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any
 
@@ -36,6 +37,22 @@ def require_texts(texts: Sequence[str]) -> list[str]:
     if not texts:
         raise UsageError("expected at least one text: a file, folder or glob, or - for stdin")
     return list(texts)
+
+
+def make_place(out: Path) -> None:
+    """Make the folder of a file to write, and refuse now what could not be written there later."""
+    from primetone.files import require_place
+
+    make_folder(out.parent)
+    require_place(out)
+
+
+def make_folder(folder: Path) -> None:
+    """A folder with those above it; one that is there is fine."""
+    from primetone.files import explained
+
+    with explained(folder, "create"):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def print_json(tree: Any) -> None:

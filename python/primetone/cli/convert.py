@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from primetone.cli.console import UsageError, print_json, print_note
+from primetone.cli.console import UsageError, make_place, print_json, print_note
 
 Format = Literal["json", "tiktoken", "gpt2", "tekken", "merges"]
 
@@ -63,7 +63,7 @@ def convert(
     json
         Print the result as JSON.
     """
-    from primetone.files import json_bytes, write_atomically
+    from primetone.files import explained, json_bytes, write_atomically
     from primetone.text.tokenizer import Tokenizer
 
     loaded = Tokenizer.load(
@@ -76,13 +76,15 @@ def convert(
         unknown=unknown,
     )
     written = loaded
-    files = [out]
     if renumber:
         written, new_ids = loaded.renumbered()
+    make_place(out)
+    id_map = out.with_name(out.name + ".id_map.json")
+    with explained(id_map, "remove"):
+        id_map.unlink(missing_ok=True)  # of the file that is replaced
     written.save(out, format=to)
     if renumber:
-        files.append(out.with_name(out.name + ".id_map.json"))
-        write_atomically(files[-1], json_bytes(new_ids))
+        write_atomically(id_map, json_bytes(new_ids))
         if written != loaded:
             print_note("the ids are new; ids encoded before mean other tokens now")
     if json:
@@ -96,7 +98,7 @@ def convert(
                 "num_merges": len(written.merges),
                 "fingerprint": written.fingerprint,
                 "source_fingerprint": loaded.fingerprint,
-                "id_map": str(files[-1]) if renumber else None,
+                "id_map": str(id_map) if renumber else None,
             }
         )
         return

@@ -13,6 +13,7 @@ from primetone.cli.console import (
     UsageError,
     count_words,
     duration_words,
+    make_place,
     print_json,
     print_note,
     require_texts,
@@ -80,12 +81,11 @@ def count(
     json
         Print the result as JSON.
     """
-    from primetone.files import require_place
     from primetone.text.corpus import Corpus
     from primetone.text.counts import WordCounts
 
     sources = require_texts(texts)
-    require_place(out)
+    make_place(out)
     started = time.monotonic()
     corpus = Corpus.read(
         sources,
@@ -142,6 +142,7 @@ def merge_counts(
 
     if not counts:
         raise UsageError("expected at least one file of counts")
+    make_place(out)
     started = time.monotonic()
     merged = WordCounts.merge(counts, temp_dir=out.parent if temp_dir is None else temp_dir)
     with Progress(wanted=progress) as shown:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from primetone.errors import ConfigError, UnknownTokenError
@@ -25,6 +25,13 @@ def checked(texts: Iterable[Text]) -> Iterable[Text]:
             f"expected an iterable of texts, found one {type(texts).__name__}; put it in a list"
         )
     return texts
+
+
+def checked_specials(specials: Sequence[str]) -> list[str]:
+    """Names of special tokens that are not the letters of one by mistake."""
+    if isinstance(specials, str | bytes):
+        raise ConfigError(f"expected a sequence of special tokens, found one: give [{specials!r}]")
+    return list(specials)
 
 
 def checked_size(vocab_size: int) -> int:

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, final
 
 from primetone import _rust_tok
-from primetone.text.arguments import Text, checked, checked_size, id_array, num_threads
+from primetone.text.arguments import (
+    Text,
+    checked,
+    checked_size,
+    checked_specials,
+    id_array,
+    num_threads,
+)
 from primetone.text.counts import Countable, Limits, Progress, WordCounts, learned
 from primetone.text.learn_options import Duplicates, MaxTokenRule, Tie, learn_options
 from primetone.text.special_names import CHARACTER_SPECIALS, END_OF_TEXT
@@ -109,7 +116,7 @@ class Tokenizer(TextToIds):
         learn = partial(
             _rust_tok.Tokenizer.learn_bpe,
             vocab_size=checked_size(vocab_size),
-            specials=list(specials),
+            specials=checked_specials(specials),
             options=learn_options(tie, min_count, max_token_bytes, max_token_rule, duplicates),
             threads=num_threads(threads),
         )
@@ -171,7 +178,7 @@ class Tokenizer(TextToIds):
         learn = partial(
             _rust_tok.Tokenizer.learn_characters,
             vocab_size=checked_size(vocab_size),
-            specials=list(specials),
+            specials=checked_specials(specials),
             lowercase=lowercase,
             unknown=None if unknown == "error" else unknown,
             options=learn_options(tie, min_count, None, "exact", "skip"),
@@ -197,7 +204,7 @@ class Tokenizer(TextToIds):
         learn = partial(
             _rust_tok.Tokenizer.learn_words,
             vocab_size=checked_size(vocab_size),
-            specials=list(specials),
+            specials=checked_specials(specials),
         )
         return cls(*learned(learn, texts, split, pattern, **limits))
 
@@ -211,7 +218,7 @@ class Tokenizer(TextToIds):
     @classmethod
     def bytes(cls, *, specials: Sequence[str] = (END_OF_TEXT,)) -> Tokenizer:
         """A byte tokenizer: the specials, then the 256 bytes."""
-        return cls(_rust_tok.Tokenizer.byte_tokenizer(specials=list(specials)))
+        return cls(_rust_tok.Tokenizer.byte_tokenizer(specials=checked_specials(specials)))
 
     @classmethod
     def characters(
@@ -235,7 +242,7 @@ class Tokenizer(TextToIds):
             alphabet.update(text if isinstance(text, str) else text.decode())
         core = _rust_tok.Tokenizer.characters(
             "".join(sorted(alphabet)),
-            specials=list(specials),
+            specials=checked_specials(specials),
             unknown=None if unknown == "error" else unknown,
         )
         return cls(core)

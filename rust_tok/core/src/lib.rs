@@ -22,6 +22,7 @@ pub mod tokenizer;
 pub mod vocab;
 
 pub use error::{Error, Result};
+pub use memory::share_one_arena;
 pub use split::Splitter;
 pub use tokenizer::Tokenizer;
 

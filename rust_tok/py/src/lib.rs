@@ -21,7 +21,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _rust_tok {
     #[pymodule_export]
-    use super::counts::Counts;
+    use super::counts::{Counts, share_one_arena};
     #[pymodule_export]
     use super::encoding::StreamEncoder;
     #[pymodule_export]
