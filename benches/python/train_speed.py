@@ -212,7 +212,12 @@ def _require_same_loss(theirs: torch.nn.Module) -> None:
         block.feed_forward.inward.weight.copy_(theirs_state[f"{of}.mlp.c_fc.weight"][None])
         block.feed_forward.outward.weight.copy_(theirs_state[f"{of}.mlp.c_proj.weight"] * scale)
     ids = torch.randint(VOCAB_SIZE, (BATCH_SIZE, CONTEXT + 1))
-    batch = Batch(inputs_BT=ids[:, :-1], targets_BT=ids[:, 1:], weight=BATCH_SIZE * CONTEXT)
+    batch = Batch(
+        inputs_BT=ids[:, :-1],
+        targets_BT=ids[:, 1:],
+        weight=BATCH_SIZE * CONTEXT,
+        row_weight=CONTEXT,
+    )
     phase = family("decoder").phases(twin, SHAPE)[0]
     mine = phase.loss(twin, batch).total.item() / batch.weight
     other = theirs(batch.inputs_BT, batch.targets_BT.contiguous())[1].item()

@@ -128,7 +128,7 @@ def test_sampling_fills_up_behind_the_end() -> None:
 def test_words_are_drawn_as_often_as_their_probabilities_say() -> None:
     torch.manual_seed(0)
     probabilities = torch.tensor([0.0, 0.5, 0.0, 0.2, 0.3, 0.0])
-    counts = draw(probabilities.expand(100_000, -1)).bincount(minlength=6)
+    counts = draw(probabilities.expand(100_000, -1), torch.rand(100_000)).bincount(minlength=6)
     assert counts[probabilities == 0].tolist() == [0, 0, 0]
     torch.testing.assert_close(counts / 100_000, probabilities, rtol=0, atol=0.006)
 
@@ -277,7 +277,7 @@ def test_losses_are_their_definitions() -> None:
 def test_points_between_lie_between() -> None:
     torch.manual_seed(0)
     real, fake = torch.zeros(4, 2, 3), torch.ones(4, 2, 3)
-    between = interpolate(real, fake)
+    between = interpolate(real, fake, torch.rand(4))
     assert ((between >= 0) & (between <= 1)).all()
     assert all(len(row.unique()) == 1 for row in between)
     assert len(between.unique()) == 4

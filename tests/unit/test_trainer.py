@@ -183,7 +183,9 @@ def test_unequal_micro_batches_weigh_what_they_hold(tmp_path: Path) -> None:
         tmp_path / "run", model=model, phases=(phase,), optimizer="adamw", steps=1, accumulate=2
     )
     trainer._draw = lambda count: [  # type: ignore[method-assign]
-        Batch(inputs_BT=torch.zeros(1), targets_BT=torch.zeros(1), weight=next(sizes))
+        Batch(
+            inputs_BT=torch.zeros(1), targets_BT=torch.zeros(1), weight=next(sizes), row_weight=1.0
+        )
         for _ in range(count)
     ]
     trainer.fit()

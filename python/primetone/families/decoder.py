@@ -18,6 +18,7 @@ from primetone.config import option
 from primetone.contracts import Capability, Phase, Role, Window
 from primetone.errors import ConfigError, TextError
 from primetone.nn.attention import LayerCache, QueryKeyNorm, RotaryTables, SelfAttention
+from primetone.nn.kernels import dropout
 from primetone.nn.layers import (
     Activation,
     FeedForward,
@@ -106,7 +107,7 @@ class Block(nn.Module):
         return self.feed_forward_norm(x_BTD + self._drop(self.feed_forward(x_BTD)))
 
     def _drop(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.dropout, self.training) if self.dropout else x
+        return dropout(x, self.dropout, training=self.training)
 
 
 @final
@@ -193,9 +194,7 @@ class Decoder(nn.Module):
             x_BTD = x_BTD + self.positions.weight[start:stop] * scale if learned else x_BTD
         if self.config.positions == "sinusoidal":
             x_BTD = x_BTD + self.position_table_TD[start:stop]
-        if self.config.dropout:
-            x_BTD = F.dropout(x_BTD, self.config.dropout, self.training)
-        return x_BTD
+        return dropout(x_BTD, self.config.dropout, training=self.training)
 
     def _rotary_tables(self, *, start: int, x_BTD: Tensor) -> RotaryTables | None:
         if self.config.positions != "rotary":

@@ -79,10 +79,9 @@ def distance_from_one(squared_norms_N: Tensor) -> Tensor:
     return ((squared_norms_N + 1e-12).sqrt() - 1).square()
 
 
-def interpolate(real: Tensor, fake: Tensor) -> Tensor:
-    """Points between reals and fakes, one random share for each sentence (the first axis)."""
-    shape = (len(real), *[1] * (real.ndim - 1))
-    share = torch.rand(shape, dtype=real.dtype, device=real.device)
+def interpolate(real: Tensor, fake: Tensor, shares_N: Tensor) -> Tensor:
+    """Points between reals and fakes, `shares_N` of each sentence (the first axis) real."""
+    share = shares_N.to(real).view(-1, *[1] * (real.ndim - 1))
     return share * real + (1 - share) * fake
 
 

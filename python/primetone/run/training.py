@@ -26,6 +26,7 @@ from primetone.text.tokenizer import Tokenizer
 from primetone.training.documents import DocumentLoader
 from primetone.training.loader import Batches, Loader
 from primetone.training.metrics import MetricsLog
+from primetone.training.ranks import Ranks, joined_ranks
 from primetone.training.trainer import Report, Trainer
 
 Resume = Literal["never", "auto"]
@@ -53,6 +54,9 @@ def train(
     as a run that was never stopped; `data` may then be None. `progress` follows the preparation,
     `report` receives every line that is logged. Ctrl-C and SIGTERM save before they end.
 
+    Under `torchrun` every process calls it alike, the first one writes and reports, and a run goes
+    on with any number of processes that divides the batch.
+
     >>> run = primetone.train("char", "shakespeare.txt", "runs/bard", overrides=["train.steps=500"])
     >>> print("".join(run.generate("ROMEO:")))
     """
@@ -61,21 +65,38 @@ def train(
     if isinstance(recipe, Recipe) and overrides:
         raise ConfigError("overrides go with a recipe's name; a Recipe is changed by `replace`")
     sources = _sources(data)
-    if resume == "auto" and is_run(folder):
-        with _alone(folder):
-            run = _reopen(folder, chosen, sources, tokenizer)
-            _ = run.runtime  # settles the threads, which are among what is compared
-            if report is not None and (moved := changed_environment(folder / ENVIRONMENT)):
-                report({"event": "note", "text": f"equal bits are not promised here: {moved}"})
-            _fit(run, report)
+
+    def prepare() -> Run:
+        if resume == "auto" and is_run(folder):
+            held.enter_context(_alone(folder))
+            return _reopen(folder, chosen, sources, tokenizer)
+        require_free(folder)
+        if sources is None:
+            raise ConfigError("expected data to train on, found none: name texts or a token store")
+        run = Run.create(folder, chosen, sources, tokenizer=tokenizer, progress=progress)
+        held.enter_context(_alone(folder))
         return run
-    require_free(folder)
-    if sources is None:
-        raise ConfigError("expected data to train on, found none: name texts or a token store")
-    run = Run.create(folder, chosen, sources, tokenizer=tokenizer, progress=progress)
-    with _alone(run.path):
+
+    with joined_ranks() as ranks, contextlib.ExitStack() as held:
+        _require_equal_shares(chosen, ranks)
+        run = ranks.first(prepare) or Run.open(folder)
+        _ = run.runtime  # settles the threads, which are among what is compared
+        if report is not None and (moved := changed_environment(folder / ENVIRONMENT)):
+            report({"event": "note", "text": f"equal bits are not promised here: {moved}"})
         _fit(run, report)
     return run
+
+
+def _require_equal_shares(recipe: Recipe, ranks: Ranks) -> None:
+    """Ranks have as many rows of a batch each, so that it is the batch of one process."""
+    size = recipe.train.batch_size
+    if size % ranks.world:
+        fitting = [str(n) for n in range(1, size + 1) if size % n == 0]
+        raise ConfigError(
+            f"train.batch_size: expected windows that divide evenly among {ranks.world} processes, "
+            f"found {size}: start {', '.join(fitting)} of them, or set train.batch_size to "
+            f"{-(-size // ranks.world) * ranks.world}"
+        )
 
 
 def _reopen(
@@ -116,7 +137,7 @@ def _fit(run: Run, report: Report | None) -> None:
     recipe, runtime, family = run.recipe, run.runtime, run.family
     streams = run.data()
     metrics = MetricsLog(run.metrics_path)
-    if run.checkpoints.latest() is None:
+    if run.checkpoints.latest() is None and runtime.ranks.is_first:
         metrics.keep_until(-1)  # of an attempt that never reached a checkpoint
     model = run.build_model()
     trainer = Trainer(
@@ -144,6 +165,8 @@ def _batches(run: Run, stream: TokenStream, report: Report | None) -> Batches:
         "batch_size": recipe.train.batch_size,
         "seed": recipe.train.seed,
         "place": run.runtime.place,
+        "rank": run.runtime.ranks.rank,
+        "world": run.runtime.ranks.world,
     }
     if window.cut == "stream":
         return Loader(stream, **how)

@@ -9,6 +9,7 @@ import gc
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, final
 
@@ -18,11 +19,13 @@ from torch import Tensor, nn
 from primetone.config import option
 from primetone.contracts import Batch, Phase
 from primetone.errors import Error, FormatError
+from primetone.nn import draws
 from primetone.training.checkpoint import Checkpoint, CheckpointStore
 from primetone.training.loader import Batches
 from primetone.training.metrics import MetricsLog
 from primetone.training.optim import OptimizerConfig, PhaseOptimizer, clip_gradients
-from primetone.training.runtime import Compile, Device, Precision, Runtime
+from primetone.training.ranks import GradientSums
+from primetone.training.runtime import Compile, Device, Precision, Runtime, number_of
 from primetone.training.schedule import ScheduleConfig, learning_rate_factor
 from primetone.training.stopping import StopRequest, raise_stop
 
@@ -76,8 +79,9 @@ class Trainer:
     """Trains `model` by its phases; `evaluate` gives numbers for the log, `sample` a text.
 
     Exact: a run that was killed and resumed has the weights, bit for bit, of one that was not, as
-    long as steps end it and not the clock. Dropout needs no stored state: torch's generators are
-    seeded anew for every (seed, step, phase, micro-batch).
+    long as steps end it and not the clock. What is random needs no stored state: it follows from
+    (seed, step, phase, sample). Several ranks share the rows of every micro-batch, so that a run
+    goes on with the same samples and the same noise on another number of them.
     """
 
     def __init__(
@@ -109,12 +113,18 @@ class Trainer:
         self.report = report
         self.optimizers = {phase.name: PhaseOptimizer(phase, optimizer) for phase in self.phases}
         self.callables = {phase.name: runtime.wrap(phase.module) for phase in self.phases}
+        self.ranks = runtime.ranks
+        self.sums = {
+            name: GradientSums(part.parameters, self.ranks, overlap=runtime.device.type == "cuda")
+            for name, part in self.optimizers.items()
+        }
         self.full_rate = optimizer.learning_rate
         self.step = 0
         """Steps done."""
         self.batches_drawn = 0
         self.tokens = 0
         self.elapsed_seconds = 0.0
+        self._agreed_signal = 0
         self._pending: list[dict[str, Tensor]] = []
         self._factor = 1.0
         self._pending_tokens = 0
@@ -123,11 +133,12 @@ class Trainer:
     def fit(self, *, resume: bool = False) -> TrainResult:
         """Train to the end, from the latest checkpoint if `resume` and there is one.
 
-        Called again after an error, it goes on from where the trainer stands. Ctrl-C or SIGTERM:
-        the step is finished and saved, then KeyboardInterrupt or SystemExit(143) follows.
+        Called again after an error, it goes on from where the trainer stands. Ctrl-C or SIGTERM, on
+        any rank: the step is finished and saved, then KeyboardInterrupt or SystemExit(143) follows.
         """
         if resume and (latest := self.checkpoints.latest()) is not None:
             self.load(self.checkpoints.load(latest))
+        self.ranks.share_weights(list(self.model.state_dict().values()))
         self._tell({"event": "start", "step": self.step, "steps": self.train.steps})
         started = time.monotonic() - self.elapsed_seconds
         is_first, ended_by = True, self._ended_by()
@@ -137,7 +148,7 @@ class Trainer:
                     before = time.monotonic()
                     self._take_step()
                     now = time.monotonic()
-                    self.elapsed_seconds = now - started
+                    self._agree(stop, now - started)
                     self._pending_seconds += now - before
                     if is_first:
                         # What is alive now stays alive: collections need not look at it again.
@@ -148,14 +159,14 @@ class Trainer:
                     if is_last or self._is_due(self.train.log_every):
                         self._log()
                     # A stop that was asked for in the meantime skips all but saving.
-                    if stop.signal is None and (is_last or self._is_due(self.train.eval_every)):
+                    if not self._asked(stop) and (is_last or self._is_due(self.train.eval_every)):
                         self._evaluate()
-                    if stop.signal is None and (is_last or self._is_due(self.train.sample_every)):
+                    if not self._asked(stop) and (is_last or self._is_due(self.train.sample_every)):
                         self._sample()
-                    if stop.signal or is_last or self._is_due(self.train.save_every):
+                    if self._asked(stop) or is_last or self._is_due(self.train.save_every):
                         self.save()
-                    if stop.signal is not None:
-                        raise_stop(stop.signal)
+                    if number := self._asked(stop):
+                        raise_stop(number)
             finally:
                 gc.unfreeze()
         return TrainResult(
@@ -169,6 +180,8 @@ class Trainer:
         """Write a checkpoint of this moment. Errors: FileError; older checkpoints stay."""
         if self._pending:
             self._log()
+        if not self.ranks.is_first:
+            return
         optimizer = {
             f"{name}/{key}": tensor
             for name, part in self.optimizers.items()
@@ -208,7 +221,17 @@ class Trainer:
         self.tokens = int(checkpoint.state["tokens"])
         self.elapsed_seconds = float(checkpoint.state["elapsed_seconds"])
         self._forget_pending()
-        self.metrics.keep_until(self.step)
+        if self.ranks.is_first:
+            self.metrics.keep_until(self.step)
+
+    def _agree(self, stop: StopRequest, elapsed_seconds: float) -> None:
+        """Ranks stop at the same step, and a schedule by the clock is the same on all."""
+        number, self.elapsed_seconds = self.ranks.largest([stop.signal or 0, elapsed_seconds])
+        self._agreed_signal = int(number)
+
+    def _asked(self, stop: StopRequest) -> int:
+        """The signal that asks for an end, or 0; among ranks one that all of them know of."""
+        return self._agreed_signal if self.ranks.world > 1 else stop.signal or 0
 
     def _take_step(self) -> None:
         progress = self._progress()
@@ -236,19 +259,28 @@ class Trainer:
         micro-batches then weigh what they hold.
         """
         batches = self._draw(self.train.accumulate)
-        weight = self.runtime.sum_over_ranks(sum(batch.weight for batch in batches))
+        weight = sum(batch.weight for batch in batches)
+        row_weight = sum(batch.row_weight for batch in batches) / len(batches)
         optimizer, module = self.optimizers[phase.name], self.callables[phase.name]
+        parts = (self.train.seed, self.step, phase.name, repeat)
         sums: dict[str, Tensor] = {}
         for number, batch in enumerate(batches):
-            self.runtime.seed(self.train.seed, self.step, phase.name, repeat, number)
-            with self.runtime.autocast():
-                loss = phase.loss(module, batch)
+            first = (number * self.ranks.world + self.ranks.rank) * len(batch.inputs_BT)
+            # for what is not drawn by sample: attention that drops in a fused kernel
+            self.runtime.seed(*parts, first)
+            with self._drawing(parts, number, first, len(batch.inputs_BT)), self.runtime.autocast():
+                loss = phase.loss(module, replace(batch, row_weight=row_weight))
             mean = loss.total / weight
+            if batch is batches[-1]:
+                self.sums[phase.name].begin_last_pass()
             mean.backward()
             _add(sums, "loss", mean.detach())
             for name, total in loss.metrics.items():
                 _add(sums, name, total.detach() / weight)
-        sums["gradient_norm"] = clip_gradients(optimizer.parameters, self.train.clip_norm)
+        self.sums[phase.name].finish()
+        norm = clip_gradients(optimizer.parameters, self.train.clip_norm)
+        # what is logged is added up over the ranks, and the norm is the same on all
+        sums["gradient_norm"] = norm / self.ranks.world
         optimizer.step(factor)
         optimizer.zero_grad()
         self.tokens += weight
@@ -256,6 +288,14 @@ class Trainer:
         if len(self.phases) == 1:
             return sums
         return {f"{phase.name}_{name}": value for name, value in sums.items()}
+
+    def _drawing(
+        self, parts: tuple[int | str, ...], number: int, first: int, count: int
+    ) -> AbstractContextManager[None]:
+        """Where the samples `first ..` of a step draw by keys of their own."""
+        key, device = number_of(*parts), self.runtime.device
+        keys_B = draws.sample_keys(key, first=first, count=count, device=device)
+        return draws.streams(keys_B, batch_key=key + number)
 
     def _draw(self, count: int) -> list[Batch]:
         batches = [self.loader.batch(self.batches_drawn + number) for number in range(count)]
@@ -287,10 +327,7 @@ class Trainer:
         for step, record in enumerate(self._pending, start=first):
             for name in record:
                 steps.setdefault(name, []).append(step)
-        columns = {
-            name: torch.stack([self._pending[step - first][name] for step in which]).tolist()
-            for name, which in steps.items()
-        }
+        columns = self._summed(first, steps)
         self._pending_seconds += time.monotonic() - before
         for name, column in columns.items():
             self._require_finite(name, steps[name], column)
@@ -303,7 +340,15 @@ class Trainer:
             "learning_rate": self.full_rate * self._factor,
             "tokens_per_second": round(speed, 1),
         }
-        self._tell(self.metrics.write("train", self.step, values))
+        self._record("train", values)
+
+    def _summed(self, first: int, steps: Mapping[str, Sequence[int]]) -> dict[str, list[float]]:
+        """The figures of those steps by name, each rank's added."""
+        found = [self._pending[step - first][name] for name in steps for step in steps[name]]
+        if not found:
+            return {}
+        values = iter(self.ranks.add(torch.stack(found)).tolist())
+        return {name: [next(values) for _ in which] for name, which in steps.items()}
 
     def _forget_pending(self) -> None:
         self._pending.clear()
@@ -321,23 +366,27 @@ class Trainer:
                 )
 
     def _evaluate(self) -> None:
-        if self.evaluate is None:
+        if self.evaluate is None or not self.ranks.is_first:
             return
         self.model.eval()
         figures = self.evaluate()
         for name, value in figures.items():
             # The last update shows here first: its step's loss was that of the weights before.
             self._require_finite(f"validation {name}", [self.step], [value])
-        self._tell(self.metrics.write("evaluate", self.step, figures))
+        self._record("evaluate", figures)
 
     def _sample(self) -> None:
-        if self.sample is None:
+        if self.sample is None or not self.ranks.is_first:
             return
         self.model.eval()
         self._tell({"event": "sample", "step": self.step, "text": self.sample(self.step)})
 
+    def _record(self, event: str, values: Mapping[str, Any]) -> None:
+        if self.ranks.is_first:
+            self._tell(self.metrics.write(event, self.step, values))
+
     def _tell(self, line: Mapping[str, Any]) -> None:
-        if self.report is not None:
+        if self.report is not None and self.ranks.is_first:
             self.report(line)
 
 

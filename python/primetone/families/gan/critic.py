@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from primetone.families.gan.config import CriticConfig
 from primetone.families.gan.layers import Added, Attention, FeedForward
+from primetone.nn.kernels import dropout
 from primetone.nn.positions import sinusoidal_table
 
 FILTER_WIDTHS = (2, 3, 4, 5)
@@ -162,7 +163,6 @@ class ConvolutionCritic(nn.Module):
             nn.Conv1d(config.width, config.filters, width, padding=width - 1)
             for width in FILTER_WIDTHS
         )
-        self.dropout = nn.Dropout(config.dropout)
         answers = config.filters * len(FILTER_WIDTHS)
         self.inward = nn.Linear(answers, answers)
         self.sentence_score = nn.Linear(answers, 1)
@@ -171,7 +171,8 @@ class ConvolutionCritic(nn.Module):
         """Scores of sentences whose words have these rows; the rest of each counts as zeros."""
         rows_NES = (rows_NSE * is_word_NS[..., None]).mT
         answers = [F.leaky_relu(conv(rows_NES), 0.2).amax(-1) for conv in self.filters]
-        inner = F.leaky_relu(self.inward(self.dropout(torch.cat(answers, dim=1))), 0.2)
+        found = dropout(torch.cat(answers, dim=1), self.config.dropout, training=self.training)
+        inner = F.leaky_relu(self.inward(found), 0.2)
         return Scores(self.sentence_score(inner)[:, 0], None)
 
 

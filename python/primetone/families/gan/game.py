@@ -17,6 +17,7 @@ from primetone.families.gan.config import GanConfig
 from primetone.families.gan.critic import Critic, Scores, build_critic
 from primetone.families.gan.generator import Generator, sample
 from primetone.families.gan.noise import Noise, draw_noise
+from primetone.nn import draws
 from primetone.objectives.adversarial import (
     Adversarial,
     critic_loss,
@@ -104,9 +105,10 @@ class Game:
                     hidden_NSE = self.model.generator(fake_NS, noise)
                 fake_rows = self._soft_rows(hidden_NSE, fake_NS, end_id, fake_rows)
             rows_NSE = torch.cat((table[real_NS], fake_rows))
-            is_due = bool(torch.rand(()) * config.penalty_every < 1)
+            is_due = draws.chance(1 / config.penalty_every)
             penalised = config.penalty if is_due and config.penalty_weight else "none"
-            scores = module(rows_NSE, words_NS)
+            with draws.repeated(2):
+                scores = module(rows_NSE, words_NS)
             real, fake = scores.halves()
             total_N = _over_parts(config.objective, critic_loss, real, fake)
             metrics = {
@@ -118,7 +120,8 @@ class Game:
                     squared = squared_gradient_norms(scores.total_N(), rows_NSE, table)
                     penalty_N = torch.stack(squared.chunk(2)).sum(0) / 2
                 else:
-                    between_NSE = interpolate(*rows_NSE.chunk(2))
+                    real_NSE, fake_NSE = rows_NSE.chunk(2)
+                    between_NSE = interpolate(real_NSE, fake_NSE, draws.uniform(len(real_NS)))
                     either_NS = torch.stack(words_NS.chunk(2)).any(0)
                     between = module(between_NSE, either_NS)
                     squared = squared_gradient_norms(between.total_N(), between_NSE, table)
@@ -195,7 +198,7 @@ def gumbel_given(logits_NSV: Tensor, tokens_NS: Tensor) -> Tensor:
     So words that were drawn from the softmax of the logits are the largest of the noisy logits,
     and nothing has to be kept from the drawing. Source: arXiv 2010.04838, section 3.
     """
-    exponential_NSV = torch.empty_like(logits_NSV).exponential_()
+    exponential_NSV = -draws.uniform(*logits_NSV.shape).to(logits_NSV).log()
     total_NS1 = logits_NSV.logsumexp(-1, keepdim=True)
     top_NS1 = total_NS1 - exponential_NSV.gather(-1, tokens_NS[..., None]).log()
     # the others are Gumbels below the largest: their exponentials add up to a later arrival
@@ -222,8 +225,8 @@ def _over_parts(
 
 
 def _weighed(total_N: Tensor, batch: Batch, metrics: Mapping[str, Tensor]) -> Loss:
-    """Means over sentences as sums over the tokens that a batch weighs."""
-    scale = batch.weight / len(batch.inputs_BT)
+    """Means over the sentences of a step as sums over the tokens that it weighs."""
+    scale = batch.row_weight
     return Loss(
         total=total_N.sum() * scale,
         weight=batch.weight,

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from primetone.families.gan.config import GeneratorConfig
 from primetone.families.gan.layers import Added, Attention, FeedForward, Seen
 from primetone.families.gan.noise import Noise
+from primetone.nn import draws
 from primetone.nn.positions import sinusoidal_table
 
 FIRST_GAIN = 0.1
@@ -237,15 +238,13 @@ class Reading:
                 return generator.start.expand(len(self.noise.style_NSE), 1, -1)
 
 
-def draw(probabilities_NV: Tensor, source: torch.Generator | None = None) -> Tensor:
-    """One id a row, each with its probability, from one random number a row.
+def draw(probabilities_NV: Tensor, shares_N: Tensor) -> Tensor:
+    """One id a row, each with its probability, by one number between 0 and 1 a row.
 
     `torch.multinomial` takes one for every entry: 64 rows of 2,257 on a CPU, 2.9 ms.
     """
     sums_NV = probabilities_NV.cumsum(-1)
-    # drawn on the CPU, so that a seed means the same sentences on every device
-    shares_N1 = torch.rand(len(sums_NV), 1, generator=source).to(sums_NV)
-    points_N1 = shares_N1 * sums_NV[:, -1:]
+    points_N1 = shares_N[:, None].to(sums_NV) * sums_NV[:, -1:]
     ids_N1 = torch.searchsorted(sums_NV, points_N1, right=True)
     return ids_N1[:, 0].clamp(max=sums_NV.shape[1] - 1)
 
@@ -265,13 +264,14 @@ def sample(
     reading = Reading(generator, noise)
     tokens_NS = torch.full((N, S), end_id, device=noise.style_NSE.device)
     is_over_N = torch.zeros(N, dtype=torch.bool, device=tokens_NS.device)
+    shares_NS = draws.uniform(N, S, generator=source) if choose == "sample" else None
     last_N = None
     for place in range(S):
         logits_NV = reading.logits(last_N).float()
-        if choose == "argmax":
+        if shares_NS is None:
             last_N = logits_NV.argmax(-1)
         else:
-            last_N = draw((logits_NV / temperature).softmax(-1), source)
+            last_N = draw((logits_NV / temperature).softmax(-1), shares_NS[:, place])
         last_N = last_N.where(~is_over_N, end_id)
         tokens_NS[:, place] = last_N
         is_over_N = is_over_N | (last_N == end_id)
