@@ -18,6 +18,12 @@ REDRAW_SECONDS = 0.1
 LINE_SECONDS = 2.0
 
 
+def process_number() -> int:
+    """Which of the processes that torchrun started this is; 0 alone, and the one that speaks."""
+    number = os.environ.get("RANK", "0")
+    return int(number) if number.isdecimal() else 0
+
+
 class UsageError(Exception):
     """The words on the command line do not fit together; ends with exit code 2."""
 
@@ -123,7 +129,7 @@ class Progress:
         is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._is_shown = False
         self._redraws = is_terminal
-        self._draws = is_terminal if wanted is None else wanted
+        self._draws = (is_terminal if wanted is None else wanted) and process_number() == 0
         self._pause = REDRAW_SECONDS if is_terminal else LINE_SECONDS
         self._drawn_at = 0.0
 

@@ -16,6 +16,7 @@ from primetone.cli.console import (
     duration_words,
     print_json,
     print_note,
+    process_number,
 )
 
 
@@ -31,7 +32,8 @@ def train(
 ) -> None:
     """Train a model as a recipe says, and keep everything in a run directory.
 
-    Ctrl-C and SIGTERM finish the step and save; --resume auto goes on from there.
+    Ctrl-C and SIGTERM finish the step and save; --resume auto goes on from there. On several
+    processes or GPUs: torchrun --nproc-per-node 2 -m primetone train, and the same words after it.
     `primetone inspect recipe` lists recipes and explains their keys.
 
     For example:
@@ -82,6 +84,8 @@ def train(
             progress=progress.stage,
             report=TrainingLine(progress, chosen.train.steps, chosen.train.max_seconds).show,
         )
+    if process_number() != 0:
+        return
     facts = run.facts()
     if json:
         print_json(facts)
