@@ -30,7 +30,8 @@ from primetone.training.optim import OptimizerConfig
 from primetone.training.ranks import joined_ranks
 from primetone.training.runtime import Runtime, start_runtime
 from primetone.training.schedule import ScheduleConfig
-from primetone.training.trainer import TrainConfig, Trainer
+from primetone.training.settings import TrainConfig
+from primetone.training.trainer import Trainer
 
 VOCAB_SIZE = 13
 TRUNK = {"layers": 2, "heads": 2, "width": 16, "context": 8}

@@ -36,7 +36,8 @@ from primetone.training.metrics import MetricsLog
 from primetone.training.optim import OptimizerConfig
 from primetone.training.runtime import Precision, start_runtime
 from primetone.training.schedule import ScheduleConfig
-from primetone.training.trainer import TrainConfig, Trainer
+from primetone.training.settings import TrainConfig
+from primetone.training.trainer import Trainer
 
 VOCAB_SIZE, LAYERS, HEADS, WIDTH, CONTEXT, BATCH_SIZE = 65, 4, 4, 128, 64, 12
 LEARNING_RATE, BETAS, WEIGHT_DECAY, CLIP_NORM = 1e-3, (0.9, 0.99), 0.1, 1.0

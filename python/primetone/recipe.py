@@ -17,7 +17,7 @@ from primetone.files import explained, read_json
 from primetone.generation import SamplingConfig
 from primetone.training.optim import OptimizerConfig
 from primetone.training.schedule import ScheduleConfig
-from primetone.training.trainer import TrainConfig
+from primetone.training.settings import TrainConfig
 
 RECIPES = Path(__file__).parent / "recipes"
 FORMAT, VERSION = "primetone-recipe", 1

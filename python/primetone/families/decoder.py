@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal, final
 
 import torch
@@ -56,6 +57,9 @@ class DecoderConfig:
     )
     bias: bool = option(False, "biases in linear layers and layer norms")
     dropout: float = option(0.0, "probability of dropping a channel", minimum=0.0, below=1.0)
+    label_smoothing: float = option(
+        0.0, "share of every target that goes to all tokens, in training", minimum=0.0, below=1.0
+    )
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
@@ -307,7 +311,8 @@ class DecoderFamily:
 
     def phases(self, model: Decoder, config: DecoderConfig) -> tuple[Phase, ...]:
         """One phase: the likelihood of the next token."""
-        return (Phase(name="likelihood", module=model, loss=next_token_loss, roles=model.roles()),)
+        loss = partial(next_token_loss, smoothing=config.label_smoothing)
+        return (Phase(name="likelihood", module=model, loss=loss, roles=model.roles()),)
 
     def writer(
         self,

@@ -42,7 +42,7 @@ from primetone.text.tokenizer import Tokenizer
 from primetone.training.checkpoint import CheckpointStore
 from primetone.training.metrics import METRICS, read_metrics
 from primetone.training.runtime import Runtime, start_runtime
-from primetone.training.trainer import TrainConfig
+from primetone.training.settings import TrainConfig
 
 RECIPE = "recipe.json"
 TOKENIZER = "tokenizer.json"
@@ -154,8 +154,8 @@ class Run:
         return self.family.build(self.recipe.model, vocab_size=self.tokenizer.vocab_size)
 
     def model(self, step: int | None = None) -> torch.nn.Module:
-        """The trained model of a step (None is the latest), in evaluation mode."""
-        chosen = self._latest_step() if step is None else step
+        """The trained model of a step, in evaluation mode; None is the best, or else the latest."""
+        chosen = self._chosen_step() if step is None else step
         if self._loaded is None or self._loaded[0] != chosen:
             self._loaded = (chosen, self._load(chosen))
         return self._loaded[1]
@@ -275,6 +275,7 @@ class Run:
             "validation_tokens": self.data_record.validation_tokens,
             "checkpoints": self.checkpoints.steps(),
             "latest_step": self.checkpoints.latest(),
+            "best_step": self.checkpoints.best(),
         }
         return {**facts, **self.last_figures()}
 
@@ -310,14 +311,15 @@ class Run:
             ) from error
         return model.to(self.runtime.device).eval()
 
-    def _latest_step(self) -> int:
-        latest = self.checkpoints.latest()
-        if latest is None:
+    def _chosen_step(self) -> int:
+        chosen = self.checkpoints.best()
+        chosen = self.checkpoints.latest() if chosen is None else chosen
+        if chosen is None:
             raise RunError(
                 f"{self.path} has no checkpoint yet: train it first, by `primetone train` with "
                 f"--out {self.path} --resume auto"
             )
-        return latest
+        return chosen
 
     def _require(self, capability: Capability) -> None:
         if capability not in self.family.can:
