@@ -46,14 +46,25 @@ class TokenizerConfig:
     split: Literal["gpt2", "gpt4", "o200k", "llama3", "qwen2", "tekken", "none"] = option(
         "gpt4", "how text is cut into pieces that no merge crosses (bpe, word)"
     )
+    units: Literal["bytes", "characters"] = option(
+        "bytes", "what is merged: bytes of pieces, or characters of words, each with a mark (bpe)"
+    )
+    case: Literal["kept", "lower"] = option(
+        "kept", "lower: capitals are read as small letters (bpe with units characters)"
+    )
     unknown: Literal["error", "<unk>"] = option(
-        "error", "what a character outside the alphabet becomes (char)"
+        "error",
+        "what a character outside the alphabet becomes (char, and bpe with units characters)",
     )
     specials: Literal["all", "none"] = option(
         "all", "none: characters alone, no token for padding, ends or unknown ones (char)"
     )
 
     def __post_init__(self) -> None:
+        if self.units == "characters" and self.kind != "bpe":
+            raise ConfigError(f"units: expected bytes where kind is {self.kind}, found characters")
+        if self.case == "lower" and self.units != "characters":
+            raise ConfigError("case: expected kept where units is bytes, found lower")
         if self.specials == "none" and self.unknown != "error":
             raise ConfigError(f"specials: expected all where unknown is {self.unknown}, found none")
 

@@ -25,6 +25,7 @@ def train(
     /,
     *overrides: str,
     data: Annotated[list[Texts] | None, Parameter(negative=())] = None,
+    validation: Annotated[list[Texts] | None, Parameter(negative=())] = None,
     out: Path | None = None,
     tokenizer: Path | None = None,
     resume: Literal["never", "auto"] = "never",
@@ -49,6 +50,8 @@ def train(
         Values on top of the recipe: key=value, such as train.steps=500.
     data
         A text (file, folder, glob, or - for standard input; repeat for several) or a token store.
+    validation
+        A text to validate on, in place of a share of the data; repeat for several.
     out
         The run directory to make; runs/RECIPE when not given.
     tokenizer
@@ -79,6 +82,7 @@ def train(
             chosen,
             list(data or ()),
             folder,
+            validation=validation,
             tokenizer=None if tokenizer is None else Tokenizer.load(tokenizer),
             resume=resume,
             progress=progress.stage,

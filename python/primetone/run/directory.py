@@ -75,13 +75,15 @@ class Run:
         recipe: Recipe,
         sources: Sources,
         *,
+        validation: Sources | None = None,
         tokenizer: Tokenizer | None = None,
         progress: StageProgress | None = None,
     ) -> Run:
         """Make a run directory ready for training; it appears complete or not at all.
 
-        `sources` are texts, or one token store. Without `tokenizer` the one of the store is used,
-        or one is learned as the recipe says. Errors: RunError when something is there already.
+        `sources` are texts, or one token store; `validation` is a text apart, if any. Without
+        `tokenizer` the one of the store is used, or one is learned as the recipe says. Errors:
+        RunError when something is there already.
         """
         folder = Path(path)
         require_free(folder)
@@ -94,6 +96,7 @@ class Run:
                 recipe,
                 sources,
                 window=family(recipe.family).window(recipe.model),
+                validation=validation,
                 tokenizer=tokenizer,
                 progress=progress,
             )

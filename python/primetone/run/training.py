@@ -42,6 +42,7 @@ def train(
     out: PathLike,
     *,
     overrides: Sequence[str] = (),
+    validation: PathLike | Sequence[PathLike] | Corpus | None = None,
     tokenizer: Tokenizer | None = None,
     resume: Resume = "never",
     progress: StageProgress | None = None,
@@ -49,7 +50,8 @@ def train(
 ) -> Run:
     """Train as `recipe` says on `data` and keep everything in the directory `out`.
 
-    `data` are paths of texts, the path of one token store, or a Corpus.
+    `data` are paths of texts, the path of one token store, or a Corpus. A share of it is kept for
+    validation, unless `validation` is a text of its own.
     `resume="auto"` goes on with a run that is there, from its latest checkpoint, to the same bits
     as a run that was never stopped; `data` may then be None. `progress` follows the preparation,
     `report` receives every line that is logged. Ctrl-C and SIGTERM save before they end.
@@ -64,16 +66,18 @@ def train(
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(Path(recipe), overrides)
     if isinstance(recipe, Recipe) and overrides:
         raise ConfigError("overrides go with a recipe's name; a Recipe is changed by `replace`")
-    sources = _sources(data)
+    sources, apart = _sources(data), _sources(validation)
 
     def prepare() -> Run:
         if resume == "auto" and is_run(folder):
             held.enter_context(_alone(folder))
-            return _reopen(folder, chosen, sources, tokenizer)
+            return _reopen(folder, chosen, sources, apart, tokenizer)
         require_free(folder)
         if sources is None:
             raise ConfigError("expected data to train on, found none: name texts or a token store")
-        run = Run.create(folder, chosen, sources, tokenizer=tokenizer, progress=progress)
+        run = Run.create(
+            folder, chosen, sources, validation=apart, tokenizer=tokenizer, progress=progress
+        )
         held.enter_context(_alone(folder))
         return run
 
@@ -101,7 +105,11 @@ def _require_equal_shares(recipe: Recipe, ranks: Ranks) -> None:
 
 
 def _reopen(
-    folder: Path, recipe: Recipe, sources: Sources | None, tokenizer: Tokenizer | None
+    folder: Path,
+    recipe: Recipe,
+    sources: Sources | None,
+    validation: Sources | None,
+    tokenizer: Tokenizer | None,
 ) -> Run:
     """The run in `folder`, if recipe, data and tokenizer are still those it began with."""
     run = Run.open(folder)
@@ -121,8 +129,7 @@ def _reopen(
             f"cannot resume {folder} with another tokenizer: expected the fingerprint "
             f"{run.tokenizer.fingerprint}, found {tokenizer.fingerprint}; leave --tokenizer out"
         )
-    if sources is not None:
-        require_same_data(run.data_record, run.recipe, sources)
+    require_same_data(run.data_record, run.recipe, sources, validation)
     note_changes(folder, old=run.recipe, new=recipe, from_step=run.checkpoints.latest() or 0)
     return Run.open(folder)
 
