@@ -28,6 +28,8 @@ MAY_CHANGE = (
     "train.max_seconds",
     "train.log_every",
     "train.eval_every",
+    "train.eval_epochs",
+    "train.patience",
     "train.sample_every",
     "train.save_every",
     "train.keep_checkpoints",
