@@ -170,8 +170,8 @@ def losses(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def start_ranks(plans: list[dict[str, Any]], *, world: int) -> list[subprocess.Popen[str]]:
-    """So many processes at these trainings, one after the other."""
+def run_ranks(plans: list[dict[str, Any]], *, world: int) -> list[str]:
+    """Do these trainings on so many processes, one after the other; the fingerprint of each."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]
@@ -191,12 +191,6 @@ def start_ranks(plans: list[dict[str, Any]], *, world: int) -> list[subprocess.P
         child.stdin.write(json.dumps(plans))
         child.stdin.close()
         child.stdin = None
-    return children
-
-
-def run_ranks(plans: list[dict[str, Any]], *, world: int) -> list[str]:
-    """Do these trainings on so many processes; the fingerprint of each."""
-    children = start_ranks(plans, world=world)
     try:
         outs = [child.communicate(timeout=600) for child in children]
     finally:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import pytest
 import torch
 
 from primetone.training.checkpoint import CheckpointStore
-from small_trainings import MODELS, losses, run_plan, run_ranks, start_ranks
+from small_trainings import MODELS, losses, run_plan, run_ranks
 
 
 @pytest.fixture(autouse=True)
@@ -78,37 +76,3 @@ def test_two_processes_equal_one_and_either_goes_on_where_the_other_stopped(tmp_
             assert_same_figures(one, other, after=3)
         for other in (two, back, tmp_path / f"{name}-one-two"):
             assert_same_weights(one, other, step=5)
-
-
-@pytest.mark.parametrize(
-    ("number", "codes"),
-    [(signal.SIGTERM, [143, 143]), (signal.SIGINT, None), (signal.SIGKILL, None)],
-)
-def test_what_ends_one_process_ends_all_and_loses_nothing(
-    tmp_path: Path, number: signal.Signals, codes: list[int] | None
-) -> None:
-    run = tmp_path / "run"
-    endless = plan("decoder", run, settings={"steps": 10**6, "save_every": 10**6, "accumulate": 1})
-    children = start_ranks([endless], world=2)
-    try:
-        deadline = time.monotonic() + 80
-        while not (run / "metrics.jsonl").exists():
-            assert time.monotonic() < deadline and children[0].poll() is None
-            time.sleep(0.05)
-        children[1].send_signal(number)
-        outs = [child.communicate(timeout=60) for child in children]
-    finally:
-        for child in children:
-            child.kill()
-    found = [child.returncode for child in children]
-    if number == signal.SIGKILL:
-        assert found[0] != 0 and "another process of this training is gone" in outs[0][1]
-        assert not (run / "checkpoints").exists()
-        return
-    if codes is not None:
-        assert found == codes
-    assert all(found)
-    store = CheckpointStore(run / "checkpoints")
-    step = store.latest()
-    assert step is not None
-    assert [line["step"] for line in losses(run)] == list(range(1, step + 1))
