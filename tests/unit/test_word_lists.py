@@ -87,9 +87,7 @@ def check_encoding(tokenizer: Tokenizer, text: str) -> None:
 def test_shuffled_lists_hold_the_most_frequent_in_an_order_of_the_seed() -> None:
     text = " ".join(f"w{number} " * (60 - number) for number in range(50))
     plain = Tokenizer.word_list([text], max_words=30)
-    lists = [
-        Tokenizer.word_list([text], max_words=30, order="shuffled", seed=s) for s in (1, 1, 2)
-    ]
+    lists = [Tokenizer.word_list([text], max_words=30, order="shuffled", seed=s) for s in (1, 1, 2)]
     assert lists[0] == lists[1]
     assert len({tuple(entries(made)) for made in (plain, lists[0], lists[2])}) == 3
     assert all(sorted(entries(made)) == sorted(entries(plain)) for made in lists)
@@ -123,7 +121,10 @@ def made_pattern() -> str:
 def test_characters_keep_their_case(tmp_path: Path) -> None:
     text = 'Ab,"\n\rb \u00e9'
     made = Tokenizer.word_list([text], unit="char", order="first-seen")
-    assert (made.kind, [token.decode() for token in list(made)[4:]]) == ("char", list(dict.fromkeys(text)))
+    assert (made.kind, [token.decode() for token in list(made)[4:]]) == (
+        "char",
+        list(dict.fromkeys(text)),
+    )
     assert made.decode(made.encode(text)) == text
     assert made.encode("?").tolist() == [3]
     made.save(tmp_path / "chars.csv")
@@ -131,7 +132,12 @@ def test_characters_keep_their_case(tmp_path: Path) -> None:
 
 
 def test_files_and_other_programs(tmp_path: Path) -> None:
-    texts = ["The dog's bowl, full.", "it\u2019s na\u00efve \u4e1c\u4eac, the the", "1,000 a-b \u00bd", "Z\u00fcrich"]
+    texts = [
+        "The dog's bowl, full.",
+        "it\u2019s na\u00efve \u4e1c\u4eac, the the",
+        "1,000 a-b \u00bd",
+        "Z\u00fcrich",
+    ]
     made = Tokenizer.word_list(texts[:3], max_words=12)
     assert (made.bos_id, made.pad_id, made.eos_id, made.unknown_id) == (0, 1, 2, 3)
     assert made.specials == dict(zip(oracle.SPECIALS, range(4), strict=True))
@@ -147,7 +153,9 @@ def test_files_and_other_programs(tmp_path: Path) -> None:
     theirs = ask(HUGGING_FACE, "tokenizers", texts, tmp_path / "tokenizer.json")["ids"]
     assert theirs == [made.encode(text).tolist() for text in texts]
     stream = made.stream_decoder()
-    assert "".join(map(stream.push, made.encode("the bowl").tolist())) + stream.finish() == "the bowl"
+    assert (
+        "".join(map(stream.push, made.encode("the bowl").tolist())) + stream.finish() == "the bowl"
+    )
     for name in ("x.tiktoken", "x-merges.txt", "tekken.json", "x.merges"):
         with pytest.raises(VocabularyError):
             made.save(tmp_path / name)
@@ -172,7 +180,9 @@ def test_the_originals_files(tmp_path: Path) -> None:
 def test_a_comma_inside_a_word_is_read_back_and_told_about(tmp_path: Path) -> None:
     path = tmp_path / "vocab.csv"
     path.write_text(f'{HEAD}4,"1,000"\n5,The\n6,cat\n', "utf-8")
-    with pytest.warns(UserWarning, match=r"vocab.csv: 2 of its entries are no word.*'1,000', 'The'"):
+    with pytest.warns(
+        UserWarning, match=r"vocab.csv: 2 of its entries are no word.*'1,000', 'The'"
+    ):
         odd = Tokenizer.load(path)
     assert odd.decode([4, 6]) == "1,000 cat"
     odd.save(path)

@@ -212,8 +212,9 @@ def sentences(
         print_json({"path": str(out), **report.to_dict(), "seconds": seconds})
         return
     print(
-        f"{out}: {count_words(report.num_kept, 'sentence')} of {count_words(report.num_words, 'word')}"
-        f" from {count_words(report.num_lines, 'line')} in {duration_words(seconds)}"
+        f"{out}: {count_words(report.num_kept, 'sentence')} of "
+        f"{count_words(report.num_words, 'word')} from {count_words(report.num_lines, 'line')} in "
+        f"{duration_words(seconds)}"
     )
     for reason in report.reasons():
         print(f"dropped: {reason}")

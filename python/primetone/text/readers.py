@@ -363,7 +363,7 @@ def _decoding_message(
         hint = "it begins like utf-16: give that encoding"
     elif b"\0" in error.object[:4096]:
         hint = "it looks like a binary file: leave it out, or give the encoding bytes to keep it"
-    elif _looks_like_windows_1252(error.object[max(0, error.start - 1) : error.start + 4096]):
+    elif _looks_like_windows_1252(error.object[max(0, error.start - 2048) : error.start + 2048]):
         hint = "it looks like windows-1252: give that encoding (cp1252 is another name for it)"
     else:
         hint = (

@@ -24,6 +24,8 @@ _SHOWN_WORDS = 10
 class SentenceReport:
     """Where the lines of a text went; each is counted once, under the first filter it met."""
 
+    min_words: int
+    max_words: int
     num_lines: int
     num_kept: int
     dropped: dict[str, int]
@@ -45,8 +47,8 @@ class SentenceReport:
         """What was dropped and why, in words; filters that dropped nothing are left out."""
         words = {
             "empty": "without a word",
-            "too_short": "too short",
-            "too_long": "too long",
+            "too_short": f"too short (fewer than {self.min_words:,} words)",
+            "too_long": f"too long (more than {self.max_words:,} words)",
             "too_many_signs": "with too many signs",
             "unknown": "with words outside the vocabulary",
         }
@@ -108,28 +110,34 @@ def clean_sentences(
     def passing() -> Iterator[bytes]:
         num_bytes = 0
         for read in read_parts(found.sources, options):
-            data, _, goes_on = read if isinstance(read, Part) else Part(read, 1, False)
+            data, goes_on = (read.data, read.goes_on) if isinstance(read, Part) else (read, False)
             yield kept.push(data, ends=not goes_on)
             num_bytes += len(data)
             if progress is not None:
                 progress(num_bytes)
             if kept.is_full:
                 break
-        report = _report(kept)
+        report = reported()
         if not report.num_kept:
+            lines = f"{report.num_lines:,} line{'' if report.num_lines == 1 else 's'}"
             raise TextError(
-                f"no sentence is left of {report.num_lines:,} lines: expected some that pass, found "
+                f"no sentence is left of {lines}: expected some that pass, found "
                 f"{', '.join(report.reasons())}; loosen that filter, or give other text"
             )
 
+    def reported() -> SentenceReport:
+        return _report(kept, min_words, max_words)
+
     write_atomically(out, passing())
-    return _report(kept)
+    return reported()
 
 
-def _report(kept: _rust_tok.SentenceFilter) -> SentenceReport:
+def _report(kept: _rust_tok.SentenceFilter, min_words: int, max_words: int) -> SentenceReport:
     tally = kept.tally()
     names = ("empty", "too_short", "too_long", "too_many_signs", "unknown")
     return SentenceReport(
+        min_words=min_words,
+        max_words=max_words,
         num_lines=tally["lines"],
         num_kept=tally["kept"],
         dropped={name: tally[name] for name in names},

@@ -283,8 +283,8 @@ def _warn_of_words(path: Path, never_found: list[str]) -> None:
     if never_found:
         some = ", ".join(map(repr, never_found[:5])) + (", ..." if len(never_found) > 5 else "")
         warnings.warn(
-            f"{path}: {len(never_found):,} of its entries are no word as text is cut and lower-cased "
-            f"(docs/words.md), so no text will have them: {some}",
+            f"{path}: {len(never_found):,} of its entries are no word as text is cut and put in "
+            f"lower case (docs/words.md), so no text will have them: {some}",
             stacklevel=5,
         )
 

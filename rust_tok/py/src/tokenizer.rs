@@ -180,6 +180,7 @@ impl Tokenizer {
             core::Tokenizer::list(&loaded, listing, control)
         })?;
         let dict = PyDict::new(py);
+        dict.set_item("num_bytes", found.num_bytes)?;
         dict.set_item("num_distinct", found.num_distinct)?;
         dict.set_item("num_words", found.num_words)?;
         dict.set_item("num_listed", found.num_listed)?;

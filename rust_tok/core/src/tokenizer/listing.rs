@@ -58,6 +58,8 @@ pub struct Listing {
 /// What a list holds of the text that it was made from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ListReport {
+    /// bytes of text
+    pub num_bytes: u64,
     /// different words in the text
     pub num_distinct: u64,
     /// words in the text
@@ -108,6 +110,7 @@ impl Tokenizer {
             ));
         }
         let mut report = ListReport {
+            num_bytes: loaded.words.num_bytes(),
             num_distinct: words.len() as u64,
             num_words: words.iter().map(|(_, count)| count).sum(),
             ..ListReport::default()
