@@ -107,7 +107,8 @@ impl SentenceFilter {
 
     /// The most frequent words outside the vocabulary, with how often they occur in lines that only these drop.
     pub fn most_unknown(&self, count: usize) -> Vec<(&str, u64)> {
-        let mut words: Vec<_> = self.unknown.iter().map(|(word, &count)| (&**word, count)).collect();
+        let mut words: Vec<_> =
+            self.unknown.iter().map(|(word, &count)| (&**word, count)).collect();
         words.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         words.truncate(count);
         words
@@ -289,8 +290,9 @@ mod tests {
         let bare = Filters { drops_signs: true, ..ALL };
         assert_eq!(cleaned(bare, "a, b!\n...\n", 3).0, "a b\n");
         let first = Filters { limit: 1, ..ALL };
-        assert_eq!(cleaned(first, "a\nb\nc", 2), ("a\n".to_owned(), {
-            Tally { lines: 1, kept: 1, words: 1, ..Tally::default() }
-        }));
+        assert_eq!(
+            cleaned(first, "a\nb\nc", 2),
+            ("a\n".to_owned(), { Tally { lines: 1, kept: 1, words: 1, ..Tally::default() } })
+        );
     }
 }

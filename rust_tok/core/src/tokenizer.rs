@@ -12,8 +12,8 @@ mod renumber;
 pub use characters::CharacterWords;
 pub use kinds::{Kind, Units, WordUnits};
 pub use learning::LearnReport;
-pub use listing::{LIST_SPECIALS, ListReport, ListUnit, Listing, Order};
 pub(crate) use listing::UNKNOWN;
+pub use listing::{LIST_SPECIALS, ListReport, ListUnit, Listing, Order};
 
 use crate::encode::{Bpe, Characters, MARK, Merge, Scratches, Specials, WordList, Words};
 use crate::error::{Error, Result};
@@ -304,7 +304,8 @@ impl Tokenizer {
             last = Some(id);
         }
         let last = last.and_then(|id| self.vocab.text(id)).unwrap_or_default();
-        if matches!(self.model, Model::Words(_) | Model::List(_)) && last.ends_with(MARK.as_bytes()) {
+        if matches!(self.model, Model::Words(_) | Model::List(_)) && last.ends_with(MARK.as_bytes())
+        {
             bytes.pop();
         }
         Ok(bytes)

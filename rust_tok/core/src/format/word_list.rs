@@ -73,7 +73,8 @@ pub fn read(data: &[u8]) -> Result<ReadList> {
     let never_found = words.iter().filter(|row| !is_of_characters && !is_word(&row.word));
     let never_found = never_found.map(|row| row.word.to_string()).collect();
     let unknown = specials.iter().find(|row| row.word == UNKNOWN).map(|row| row.id);
-    let tokens = words.iter().map(|row| (row.id, [&row.word, mark].concat().into_bytes())).collect();
+    let tokens =
+        words.iter().map(|row| (row.id, [&row.word, mark].concat().into_bytes())).collect();
     let names = specials.iter().map(|row| (row.word.to_string(), row.id)).collect();
     let vocab = Vocab::new(tokens, names)?;
     let tokenizer = if is_of_characters {
@@ -86,11 +87,8 @@ pub fn read(data: &[u8]) -> Result<ReadList> {
 
 fn rows(text: &str) -> Result<Vec<Row<'_>>> {
     let mut rows = Vec::new();
-    let mut lines = text
-        .split('\n')
-        .map(|line| line.strip_suffix('\r').unwrap_or(line))
-        .zip(1..)
-        .peekable();
+    let mut lines =
+        text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).zip(1..).peekable();
     while let Some((line, number)) = lines.next() {
         if line.is_empty() {
             continue;
@@ -115,9 +113,9 @@ fn rows(text: &str) -> Result<Vec<Row<'_>>> {
             _ => match word.strip_prefix('"') {
                 None => word.into(),
                 Some(quoted) => {
-                    let inner = quoted.strip_suffix('"').filter(|inner| {
-                        !inner.replace("\"\"", "").contains('"')
-                    });
+                    let inner = quoted
+                        .strip_suffix('"')
+                        .filter(|inner| !inner.replace("\"\"", "").contains('"'));
                     let inner = inner.ok_or_else(|| wrong("expected quotes that close"))?;
                     inner.replace("\"\"", "\"").into()
                 }
@@ -226,8 +224,7 @@ mod tests {
         let characters = "0,¶\n1,∅\n2,↔\n3,\n\n4,,\n5, \n6,\"\n7,a\n";
         let found = read(characters.as_bytes()).unwrap().tokenizer;
         assert_eq!((found.units(), found.unknown_id()), (Units::Characters, None));
-        let expected: [&[u8]; 8] =
-            [b"<START>", b"<END>", b"<PAD>", b"\n", b",", b" ", b"\"", b"a"];
+        let expected: [&[u8]; 8] = [b"<START>", b"<END>", b"<PAD>", b"\n", b",", b" ", b"\"", b"a"];
         assert_eq!([0, 1, 2, 3, 4, 5, 6, 7].map(|id| text_of(&found, id)), expected);
         let ours = write(&found).unwrap();
         assert_eq!(

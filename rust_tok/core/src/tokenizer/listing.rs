@@ -77,7 +77,11 @@ impl Tokenizer {
     /// [`Error::Text`] for pieces that are not UTF-8, or no word at all; [`Error::Argument`] for no words
     /// asked for or too many, and for the order of the text where the counts do not have it;
     /// [`Error::Interrupted`].
-    pub fn list(loaded: &Loaded, listing: Listing, control: &Control) -> Result<(Self, ListReport)> {
+    pub fn list(
+        loaded: &Loaded,
+        listing: Listing,
+        control: &Control,
+    ) -> Result<(Self, ListReport)> {
         let Listing { unit, order, max_words } = listing;
         if !(1..=MAX_WORDS).contains(&max_words) {
             return Err(Error::Argument(format!(
@@ -106,7 +110,8 @@ impl Tokenizer {
         };
         if words.is_empty() {
             return Err(Error::Text(
-                "there is no word in the text: expected at least one letter, digit or sign".to_owned(),
+                "there is no word in the text: expected at least one letter, digit or sign"
+                    .to_owned(),
             ));
         }
         let mut report = ListReport {

@@ -48,7 +48,10 @@ fn build(file: File) -> Result<Tokenizer> {
         return read_list(file, specials);
     }
     if file.model.merges.is_none() {
-        return Err(Error::format(WHAT, "a BPE model without the field `merges`: the file is incomplete"));
+        return Err(Error::format(
+            WHAT,
+            "a BPE model without the field `merges`: the file is incomplete",
+        ));
     }
     if let Some(lowercase) = words::lowercase_of(&file) {
         return read_words(file.model, specials, lowercase);
