@@ -176,8 +176,7 @@ impl Tokenizer {
         };
         let listing = Listing { unit, order, max_words };
         let (tokenizer, found) = enter(py, &Control::default(), progress.as_ref(), |control| {
-            let loaded = counts.0.load(limits.into_core(max_words), control)?;
-            core::Tokenizer::list(&loaded, listing, control)
+            core::Tokenizer::list(&counts.0, limits.into_core(max_words), listing, control)
         })?;
         let dict = PyDict::new(py);
         dict.set_item("num_bytes", found.num_bytes)?;

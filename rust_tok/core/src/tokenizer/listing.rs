@@ -6,9 +6,10 @@ use hashbrown::hash_map::Entry;
 
 use super::Tokenizer;
 use crate::control::Control;
-use crate::count::{Loaded, WordCounts};
+use crate::count::{Counts, Limits, WordCounts};
 use crate::encode::{MARK, SplitMix};
 use crate::error::{Error, Result};
+use crate::learn::Tie;
 use crate::vocab::{Vocab, quote};
 use crate::words::{lowercase, places};
 
@@ -75,10 +76,11 @@ impl Tokenizer {
     ///
     /// # Errors
     /// [`Error::Text`] for pieces that are not UTF-8, or no word at all; [`Error::Argument`] for no words
-    /// asked for or too many, and for the order of the text where the counts do not have it;
-    /// [`Error::Interrupted`].
+    /// asked for or too many, and for the order of the text where the counts do not have it; as
+    /// [`Counts::load`].
     pub fn list(
-        loaded: &Loaded,
+        counts: &Counts,
+        limits: Limits,
         listing: Listing,
         control: &Control,
     ) -> Result<(Self, ListReport)> {
@@ -88,13 +90,14 @@ impl Tokenizer {
                 "max_words must be between 1 and {MAX_WORDS}; found {max_words}"
             )));
         }
-        if order == Order::FirstSeen && !loaded.in_text_order {
+        if order == Order::FirstSeen && !counts.has_text_order() {
             return Err(Error::Argument(
                 "the order first-seen needs that of the text, which counts in files or under a limit of \
                  memory do not keep: leave the limit out, or take another order"
                     .to_owned(),
             ));
         }
+        let loaded = counts.load(limits, Tie::default(), control)?;
         let mut words = match unit {
             ListUnit::Word => {
                 let mut lowered = String::new();
