@@ -50,7 +50,8 @@ def train(
     out
         The run directory to make; runs/RECIPE when not given.
     tokenizer
-        A tokenizer.json to use in place of learning one. A token store brings its own.
+        A tokenizer.json, or a words.csv, to use in place of learning one. A token store brings
+        its own.
     resume
         auto goes on with the run in --out if there is one; never refuses to touch it.
     json

@@ -33,6 +33,7 @@ PathLike = str | os.PathLike[str]
 SAMPLES = "samples"
 FIGURES_TOKENS = 4096
 """Validation tokens on which the inner figures of a model are taken."""
+_BLOCK_TOKENS = 1 << 22
 
 
 def train(
@@ -115,6 +116,8 @@ def _fit(run: Run, report: Report | None) -> None:
     """Build everything that training needs, and train to the end."""
     recipe, runtime, family = run.recipe, run.runtime, run.family
     streams = run.data()
+    if report is not None:
+        _note_unknown(run.tokenizer, streams.train, report)
     metrics = MetricsLog(run.metrics_path)
     if run.checkpoints.latest() is None:
         metrics.keep_until(-1)  # of an attempt that never reached a checkpoint
@@ -134,6 +137,25 @@ def _fit(run: Run, report: Report | None) -> None:
         report=report,
     )
     trainer.fit(resume=True)
+
+
+def _note_unknown(tokenizer: Tokenizer, stream: TokenStream, report: Report) -> None:
+    """A closed vocabulary loses what it does not hold: say how much."""
+    unknown_id = tokenizer.unknown_id
+    if unknown_id is None:
+        return
+    blocks = range(0, len(stream.ids), _BLOCK_TOKENS)
+    found = sum(
+        int(np.count_nonzero(stream.ids[start : start + _BLOCK_TOKENS] == unknown_id))
+        for start in blocks
+    )
+    if found:
+        share = 100 * found / len(stream.ids)
+        text = (
+            f"{found:,} of {len(stream.ids):,} training tokens ({share:.2f} %) are outside the "
+            "vocabulary and stand as one unknown token"
+        )
+        report({"event": "note", "text": text})
 
 
 def _batches(run: Run, stream: TokenStream, report: Report | None) -> Batches:

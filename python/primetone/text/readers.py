@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,6 +36,9 @@ _T = TypeVar("_T")
 _CHUNK_BYTES = 1 << 20
 _BATCH_BYTES = 16 << 20
 _BOM = codecs.BOM_UTF8
+_WINDOWS_1252 = re.compile(
+    "[A-Za-z][À-ÖØ-öø-ÿŠšŽžŒœŸ]|[À-ÖØ-öø-ÿŠšŽžŒœŸ](?=[A-Za-z])|[‘’“”–—…]"  # noqa: RUF001
+)
 
 
 @dataclass(frozen=True)
@@ -359,6 +363,8 @@ def _decoding_message(
         hint = "it begins like utf-16: give that encoding"
     elif b"\0" in error.object[:4096]:
         hint = "it looks like a binary file: leave it out, or give the encoding bytes to keep it"
+    elif _looks_like_windows_1252(error.object[max(0, error.start - 2048) : error.start + 2048]):
+        hint = "it looks like windows-1252: give that encoding (cp1252 is another name for it)"
     else:
         hint = (
             "give the encoding that it is in (cp1252 and latin-1 are common), or the encoding "
@@ -368,6 +374,14 @@ def _decoding_message(
         f"{source.path}: expected {encoding}, found byte 0x{error.object[error.start]:02x} at byte "
         f"offset {offset:,} {place}(line {line:,}): {error.reason}; {hint}"
     )
+
+
+def _looks_like_windows_1252(data: bytes) -> bool:
+    """Whether most of what is not ASCII is Western letters beside others, or quotes and dashes."""
+    text = data.decode("cp1252", "replace")
+    num_odd = sum(not character.isascii() for character in text)
+    has_utf8 = not data.decode("utf-8", "ignore").isascii()
+    return not has_utf8 and 2 * len(_WINDOWS_1252.findall(text)) >= num_odd > 0
 
 
 def _raw_chunks(source: Source) -> Iterator[bytes]:

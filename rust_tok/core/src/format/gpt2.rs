@@ -120,7 +120,7 @@ pub fn write(tokenizer: &Tokenizer) -> Result<(Vec<u8>, Vec<u8>)> {
         )))
     };
     if tokenizer.units() != Units::Bytes {
-        return refuse(format!("its tokens are characters (kind {})", tokenizer.kind().name()));
+        return refuse(format!("its tokens are not of bytes (kind {})", tokenizer.kind().name()));
     }
     let table = Table::new();
     let text = |id| tokenizer.vocab().spelled(id);

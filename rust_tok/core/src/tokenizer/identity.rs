@@ -21,7 +21,7 @@ impl Tokenizer {
     pub(crate) fn first_looked_up(&self) -> Option<u32> {
         match &self.model {
             Model::Bytes { bpe, .. } => bpe.first_looked_up(),
-            Model::Characters(_) | Model::Words(_) => None,
+            Model::Characters(_) | Model::Words(_) | Model::List(_) => None,
         }
     }
 
@@ -71,6 +71,10 @@ impl Tokenizer {
                 digest.field(b"words");
                 digest.field(&[u8::from(words.lowercase())]);
                 digest.field(&words.unknown().unwrap_or(u32::MAX).to_le_bytes());
+            }
+            Model::List(list) => {
+                digest.field(b"list");
+                digest.field(&list.unknown().unwrap_or(u32::MAX).to_le_bytes());
             }
         }
         for id in 0..self.vocab.len() as u32 {
