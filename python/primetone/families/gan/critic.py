@@ -59,7 +59,7 @@ class Layer(nn.Module):
 
     def forward(self, x_NRD: Tensor, visible: Tensor) -> Tensor:
         def attend(x: Tensor) -> Tensor:
-            return self.attention(x, self.attention.see(x, x), visible)
+            return self.attention(*self.attention.all_of(x), visible)
 
         refined: Tensor = self.fed(self.attended(x_NRD, attend), self.feed_forward)
         return refined

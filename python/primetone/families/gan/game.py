@@ -81,6 +81,8 @@ class Game:
     def __init__(self, model: Gan) -> None:
         self.model = model
         self.config = model.config
+        self._written: tuple[Noise, Tensor] | None = None
+        """What the critic has just read, for the generator's turn in the same step."""
 
     def likelihood(self, module: nn.Module, batch: Batch) -> Loss:
         """-log p of real sentences, in nats a token, with fresh noise."""
@@ -95,8 +97,7 @@ class Game:
         config, table = self.config, self.model.critic.words.weight
         real_NS, end_id = batch.inputs_BT, _end_of(batch)
         with _in_float32(real_NS):
-            noise = self.model.noise(len(real_NS))
-            fake_NS = self._write(noise, end_id)
+            noise, fake_NS = self._written = self._write(len(real_NS), end_id)
             words_NS = is_word(torch.cat((real_NS, fake_NS)), end_id)
             fake_rows = table[fake_NS]
             if config.gradient == "soft":
@@ -132,8 +133,7 @@ class Game:
         config, model = self.config, self.model
         real_NS, end_id = batch.inputs_BT, _end_of(batch)
         with _in_float32(real_NS):
-            noise = model.noise(len(real_NS))
-            fake_NS = self._write(noise, end_id)
+            noise, fake_NS = self._take(len(real_NS), end_id)
             if config.anchor:
                 other = model.noise(len(real_NS))
                 both = Noise(
@@ -160,11 +160,21 @@ class Game:
                 metrics={**loss.metrics, "nats_per_token": anchor.detach()},
             )
 
-    def _write(self, noise: Noise, end_id: int) -> Tensor:
-        """Sentences of the generator as it stands."""
-        return sample(
-            self.model.generator, noise, end_id=end_id, choose=self.config.generator.feedback
-        )
+    def _write(self, count: int, end_id: int) -> tuple[Noise, Tensor]:
+        """Sentences of the generator as it stands, and the noise they are from."""
+        noise = self.model.noise(count)
+        choose = self.config.generator.feedback
+        return noise, sample(self.model.generator, noise, end_id=end_id, choose=choose)
+
+    def _take(self, count: int, end_id: int) -> tuple[Noise, Tensor]:
+        """Sentences for the generator to learn from: those that the critic read, or new ones.
+
+        The generator has not changed since, for the critic has its turn first in every step.
+        """
+        written, self._written = self._written, None
+        if written is None or self.config.generator_writes or len(written[1]) != count:
+            return self._write(count, end_id)
+        return written
 
     def _soft_rows(
         self, hidden_NSE: Tensor, fake_NS: Tensor, end_id: int, exact_NSE: Tensor
@@ -172,21 +182,23 @@ class Game:
         """What the critic reads of the generator's words; what follows an end is the end."""
         generator, config = self.model.generator, self.config
         table = self.model.critic.words.weight
+        words_NS = is_word(fake_NS, end_id)
+        hidden_1RE, exact_1RE = hidden_NSE[words_NS][None], exact_NSE[words_NS][None]
         if config.gradient == "gumbel":
-            logits_NSV = generator.head(hidden_NSE)
-            drawn_NSV = logits_NSV + gumbel_given(logits_NSV.detach(), fake_NS)
-            soft_NSE = (drawn_NSV / config.temperature).softmax(-1) @ table
+            logits_1RV = generator.head(hidden_1RE)
+            drawn_1RV = logits_1RV + gumbel_given(logits_1RV.detach(), fake_NS[words_NS][None])
+            soft_1RE = (drawn_1RV / config.temperature).softmax(-1) @ table
         else:
-            soft_NSE = expected_rows(
-                hidden_NSE,
+            soft_1RE = expected_rows(
+                hidden_1RE,
                 generator.head.weight,
                 generator.head.bias,
                 table,
                 temperature=config.temperature,
             )
         if config.gradient != "soft":
-            soft_NSE = exact_NSE + soft_NSE - soft_NSE.detach()
-        return torch.where(is_word(fake_NS, end_id)[..., None], soft_NSE, exact_NSE)
+            soft_1RE = exact_1RE + soft_1RE - soft_1RE.detach()
+        return exact_NSE.masked_scatter(words_NS[..., None], soft_1RE)
 
 
 def gumbel_given(logits_NSV: Tensor, tokens_NS: Tensor) -> Tensor:
