@@ -74,8 +74,10 @@ def sentence_nats(generator: Generator, hidden_NSE: Tensor, tokens_NS: Tensor) -
 class Game:
     """The losses of a generator and a critic that are set on each other.
 
-    Everything is computed in float32: a penalty is a gradient of a gradient. Rows end as the data
-    loader fills them up, so the last token of a batch that has room is the end.
+    The generator is computed in the precision of the run; all that the critic learns from, and the
+    sentences that are written word by word, in float32: a penalty is a gradient of a gradient, and
+    small products gain nothing by being short. Rows end as the data loader fills them up, so the
+    last token of a batch that has room is the end.
     """
 
     def __init__(self, model: Gan) -> None:
@@ -87,9 +89,8 @@ class Game:
     def likelihood(self, module: nn.Module, batch: Batch) -> Loss:
         """-log p of real sentences, in nats a token, with fresh noise."""
         tokens_NS = batch.inputs_BT
-        with _in_float32(tokens_NS):
-            hidden_NSE = module(tokens_NS, self.model.noise(len(tokens_NS)))
-            nats = sentence_nats(self.model.generator, hidden_NSE, tokens_NS)
+        hidden_NSE = module(tokens_NS, self.model.noise(len(tokens_NS)))
+        nats = sentence_nats(self.model.generator, hidden_NSE, tokens_NS)
         return Loss(total=nats, weight=batch.weight)
 
     def criticise(self, module: nn.Module, batch: Batch) -> Loss:
@@ -132,39 +133,39 @@ class Game:
         """Fake above real, and real sentences likely."""
         config, model = self.config, self.model
         real_NS, end_id = batch.inputs_BT, _end_of(batch)
-        with _in_float32(real_NS):
-            noise, fake_NS = self._take(len(real_NS), end_id)
-            if config.anchor:
-                other = model.noise(len(real_NS))
-                both = Noise(
-                    torch.cat((noise.style_NSE, other.style_NSE)),
-                    torch.cat((noise.inputs_NSE, other.inputs_NSE)),
-                    torch.cat((noise.blocks_BN2SE, other.blocks_BN2SE), dim=1),
-                )
-                hidden_NSE, known_NSE = module(torch.cat((fake_NS, real_NS)), both).chunk(2)
-                anchor = sentence_nats(model.generator, known_NSE, real_NS)
-            else:
-                hidden_NSE, anchor = module(fake_NS, noise), None
-            table = model.critic.words.weight
-            rows_NSE = self._soft_rows(hidden_NSE, fake_NS, end_id, table[fake_NS])
-            fake = model.critic(rows_NSE, is_word(fake_NS, end_id))
-            with torch.no_grad():
-                real = model.critic(table[real_NS], is_word(real_NS, end_id))
-            total_N = _over_parts(config.objective, generator_loss, real, fake)
-            loss = _weighed(total_N, batch, {"adversarial": total_N.detach()})
-            if anchor is None:
-                return loss
-            return Loss(
-                total=loss.total + config.anchor * anchor,
-                weight=batch.weight,
-                metrics={**loss.metrics, "nats_per_token": anchor.detach()},
+        noise, fake_NS = self._take(len(real_NS), end_id)
+        if config.anchor:
+            other = model.noise(len(real_NS))
+            both = Noise(
+                torch.cat((noise.style_NSE, other.style_NSE)),
+                torch.cat((noise.inputs_NSE, other.inputs_NSE)),
+                torch.cat((noise.blocks_BN2SE, other.blocks_BN2SE), dim=1),
             )
+            hidden_NSE, known_NSE = module(torch.cat((fake_NS, real_NS)), both).chunk(2)
+            anchor = sentence_nats(model.generator, known_NSE, real_NS)
+        else:
+            hidden_NSE, anchor = module(fake_NS, noise), None
+        table = model.critic.words.weight
+        rows_NSE = self._soft_rows(hidden_NSE, fake_NS, end_id, table[fake_NS])
+        fake = model.critic(rows_NSE, is_word(fake_NS, end_id))
+        with torch.no_grad():
+            real = model.critic(table[real_NS], is_word(real_NS, end_id))
+        total_N = _over_parts(config.objective, generator_loss, real, fake)
+        loss = _weighed(total_N, batch, {"adversarial": total_N.detach()})
+        if anchor is None:
+            return loss
+        return Loss(
+            total=loss.total + config.anchor * anchor,
+            weight=batch.weight,
+            metrics={**loss.metrics, "nats_per_token": anchor.detach()},
+        )
 
     def _write(self, count: int, end_id: int) -> tuple[Noise, Tensor]:
         """Sentences of the generator as it stands, and the noise they are from."""
         noise = self.model.noise(count)
         choose = self.config.generator.feedback
-        return noise, sample(self.model.generator, noise, end_id=end_id, choose=choose)
+        with _in_float32(noise.style_NSE):
+            return noise, sample(self.model.generator, noise, end_id=end_id, choose=choose)
 
     def _take(self, count: int, end_id: int) -> tuple[Noise, Tensor]:
         """Sentences for the generator to learn from: those that the critic read, or new ones.
@@ -185,7 +186,7 @@ class Game:
         words_NS = is_word(fake_NS, end_id)
         hidden_1RE, exact_1RE = hidden_NSE[words_NS][None], exact_NSE[words_NS][None]
         if config.gradient == "gumbel":
-            logits_1RV = generator.head(hidden_1RE)
+            logits_1RV = _at_least_float32(generator.head(hidden_1RE))
             drawn_1RV = logits_1RV + gumbel_given(logits_1RV.detach(), fake_NS[words_NS][None])
             soft_1RE = (drawn_1RV / config.temperature).softmax(-1) @ table
         else:
@@ -198,7 +199,7 @@ class Game:
             )
         if config.gradient != "soft":
             soft_1RE = exact_1RE + soft_1RE - soft_1RE.detach()
-        return exact_NSE.masked_scatter(words_NS[..., None], soft_1RE)
+        return exact_NSE.masked_scatter(words_NS[..., None], soft_1RE.to(exact_NSE.dtype))
 
 
 def gumbel_given(logits_NSV: Tensor, tokens_NS: Tensor) -> Tensor:
@@ -223,6 +224,10 @@ def _end_of(batch: Batch) -> int:
 
 def _in_float32(like: Tensor) -> torch.autocast:
     return torch.autocast(like.device.type, enabled=False)
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _over_parts(

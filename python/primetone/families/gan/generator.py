@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from primetone.families.gan.config import GeneratorConfig
-from primetone.families.gan.layers import Added, Attention, FeedForward, Seen
+from primetone.families.gan.layers import Added, Attention, FeedForward, Seen, never_where
 from primetone.families.gan.noise import Noise
 from primetone.nn.positions import sinusoidal_table
 
@@ -79,18 +79,18 @@ class Block(nn.Module):
         def look(x: Tensor) -> Tensor:
             query, seen = self.attention.all_of(x)
             seen = seen if memory is None else memory.recall("self", seen)
-            return self.attention(query[:, :, -wanted:], seen, view.rows_RC[-wanted:])
+            return self.attention(query[:, :, -wanted:], seen, view.added_RC[-wanted:])
 
         def mix(x: Tensor) -> Tensor:
             seen = self.cross.see(view.styles_NRE, x)
             seen = seen if memory is None else memory.recall("cross", seen)
-            return self.cross(self.cross.ask(view.styles_NRE), seen, view.rows_RC)
+            return self.cross(self.cross.ask(view.styles_NRE), seen, view.added_RC)
 
         def ask_style(x: Tensor) -> Tensor:
             make = functools.partial(self.cross.see, view.style_NSE, view.style_NSE)
             style = make() if memory is None else memory.once("style", make)
-            visible_RS = None if view.styles_RS is None else view.styles_RS[-wanted:]
-            return self.cross(self.cross.ask(x), style, visible_RS)
+            added_RS = None if view.added_RS is None else view.added_RS[-wanted:]
+            return self.cross(self.cross.ask(x), style, added_RS)
 
         x_NRE = self.attended(x_NRE, look)
         if self.is_noisy:
@@ -113,14 +113,14 @@ class View:
         sight: Literal["global", "prefix"],
     ) -> None:
         self.style_NSE = style_NSE
-        self.rows_RC = rows_RC
+        self.added_RC = never_where(~rows_RC, style_NSE)
         self.places_R = places_R
         self.num_queries = num_queries
         """The last rows, of which words are to be made."""
-        self.styles_RS: Tensor | None = None
+        self.added_RS: Tensor | None = None
         if sight == "prefix":
             columns_S = torch.arange(style_NSE.shape[1], device=style_NSE.device)
-            self.styles_RS = columns_S <= places_R[:, None]
+            self.added_RS = never_where(columns_S > places_R[:, None], style_NSE)
 
     @functools.cached_property
     def styles_NRE(self) -> Tensor:
@@ -131,14 +131,22 @@ class View:
 class Memory:
     """Keys and values of the content rows that one block has seen; query rows leave no trace."""
 
-    def __init__(self) -> None:
+    def __init__(self, length: int) -> None:
+        self.length = length
         self._seen: dict[str, Seen] = {}
+        self._ends: dict[str, int] = {}
 
     def recall(self, name: str, new: Seen) -> Seen:
-        """All rows, old and new; the last one, a query, is forgotten."""
-        seen = self._seen[name].and_then(new) if name in self._seen else new
-        self._seen[name] = seen.but_last()
-        return seen
+        """All rows, old and new; the last one, a query, gives way to the next content row."""
+        if name not in self._seen:
+            N, H, _, K = new.keys_NHCK.shape
+            self._seen[name] = Seen(*(part.new_empty(N, H, self.length, K) for part in new))
+        start = max(0, self._ends.get(name, 0) - 1)
+        end = self._ends[name] = start + new.keys_NHCK.shape[2]
+        seen = self._seen[name]
+        for kept, part in zip(seen, new, strict=True):
+            kept[:, :, start:end] = part
+        return Seen(*(kept[:, :, :end] for kept in seen))
 
     def once(self, name: str, make: Callable[[], Seen]) -> Seen:
         """What stays the same for a whole sentence."""
@@ -222,7 +230,7 @@ class Reading:
         self.place = 0
         """The next place to be written."""
         self._style_NSE = generator.mapping(noise.style_NSE)
-        self._memories = [Memory() for _ in generator.blocks]
+        self._memories = [Memory(noise.style_NSE.shape[1]) for _ in generator.blocks]
         self._last_N: Tensor | None = None
 
     def logits(self, last_N: Tensor | None) -> Tensor:
@@ -298,7 +306,8 @@ def sample(
         if choose == "argmax":
             last_N = logits_NV.argmax(-1)
         else:
-            last_N = draw((logits_NV / temperature).softmax(-1), source)
+            logits_NV = logits_NV if temperature == 1.0 else logits_NV / temperature
+            last_N = draw(logits_NV.softmax(-1), source)
         last_N = last_N.where(~is_over_N, end_id)
         tokens_NS[:, place] = last_N
         is_over_N = is_over_N | (last_N == end_id)
