@@ -5,6 +5,7 @@ Letters: N sentences, S positions, E channels, V vocabulary.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import final
 
@@ -32,12 +33,36 @@ from primetone.objectives.adversarial import (
 class Gan(nn.Module):
     """A generator and its critic."""
 
+    num_averaged: Tensor
+
     def __init__(self, config: GanConfig, *, vocab_size: int) -> None:
         super().__init__()
         size = {"length": config.length, "vocab_size": vocab_size}
         self.config = config
         self.generator = Generator(config.generator, **size)
         self.critic: Critic = build_critic(config.critic, **size)
+        self.averaged: Generator | None = None
+        if config.averaging:
+            self.averaged = copy.deepcopy(self.generator).requires_grad_(requires_grad=False)
+            self.register_buffer("num_averaged", torch.zeros((), dtype=torch.int64))
+
+    @property
+    def author(self) -> Generator:
+        """The generator that writes for others: the mean of those so far, where there is one."""
+        return self.generator if self.averaged is None else self.averaged
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Take the generator as it stands into the mean, all alike until the decay says otherwise.
+
+        Source: arXiv 1806.04498.
+        """
+        if self.averaged is None:
+            return
+        self.num_averaged += 1
+        share = max(1 - self.config.averaging, 1 / int(self.num_averaged))
+        weights = list(self.generator.parameters())
+        torch._foreach_lerp_(list(self.averaged.parameters()), weights, share)
 
     def noise(
         self,
@@ -89,6 +114,7 @@ class Game:
     def likelihood(self, module: nn.Module, batch: Batch) -> Loss:
         """-log p of real sentences, in nats a token, with fresh noise."""
         tokens_NS = batch.inputs_BT
+        self.model.follow()
         hidden_NSE = module(tokens_NS, self.model.noise(len(tokens_NS)))
         nats = sentence_nats(self.model.generator, hidden_NSE, tokens_NS)
         return Loss(total=nats, weight=batch.weight)
@@ -106,8 +132,8 @@ class Game:
                     hidden_NSE = self.model.generator(fake_NS, noise)
                 fake_rows = self._soft_rows(hidden_NSE, fake_NS, end_id, fake_rows)
             rows_NSE = torch.cat((table[real_NS], fake_rows))
-            is_due = bool(torch.rand(()) * config.penalty_every < 1)
-            penalised = config.penalty if is_due and config.penalty_weight else "none"
+            is_due = config.penalty_weight and _one_in(config.penalty_every)
+            penalised = config.penalty if is_due else "none"
             scores = module(rows_NSE, words_NS)
             real, fake = scores.halves()
             total_N = _over_parts(config.objective, critic_loss, real, fake)
@@ -133,8 +159,9 @@ class Game:
         """Fake above real, and real sentences likely."""
         config, model = self.config, self.model
         real_NS, end_id = batch.inputs_BT, _end_of(batch)
+        model.follow()
         noise, fake_NS = self._take(len(real_NS), end_id)
-        if config.anchor:
+        if config.anchor and _one_in(config.anchor_every):
             other = model.noise(len(real_NS))
             both = Noise(
                 torch.cat((noise.style_NSE, other.style_NSE)),
@@ -155,7 +182,7 @@ class Game:
         if anchor is None:
             return loss
         return Loss(
-            total=loss.total + config.anchor * anchor,
+            total=loss.total + config.anchor * config.anchor_every * anchor,
             weight=batch.weight,
             metrics={**loss.metrics, "nats_per_token": anchor.detach()},
         )
@@ -220,6 +247,11 @@ def gumbel_given(logits_NSV: Tensor, tokens_NS: Tensor) -> Tensor:
 def _end_of(batch: Batch) -> int:
     """The end-of-text id: every row ends with it."""
     return int(batch.inputs_BT[0, -1])
+
+
+def _one_in(every: int) -> bool:
+    """Whether one batch in so many is this one, by the run's own random numbers."""
+    return bool(torch.rand(()) * every < 1)
 
 
 def _in_float32(like: Tensor) -> torch.autocast:
