@@ -208,7 +208,11 @@ def test_penalties_equal_those_of_one_hot_rows(kind: str, options: dict) -> None
         torch.testing.assert_close(narrow_grads[name], gradient, rtol=1e-10, atol=1e-12)
 
 
-def test_expected_rows_equal_probabilities_times_the_table() -> None:
+@pytest.mark.parametrize("few", [0, 1 << 24])
+def test_expected_rows_equal_probabilities_times_the_table(
+    few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("primetone.objectives.adversarial.FEW_PROBABILITIES", few)
     torch.manual_seed(4)
     shapes = ((N, S, 8), (V, 8), (V,), (V, 6))
     parts = [torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
