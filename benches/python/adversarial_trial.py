@@ -1,4 +1,4 @@
-"""The trial of an adversarial step that ours is measured against, in plain torch from its description.
+"""The trial of an adversarial step that ours stands beside, in plain torch from its description.
 
 A generator by the original's steps (mapping, noise blocks, output blocks) in its two-stream form, a
 transformer as critic with a score for the sentence and one for each token, relativistic losses,
@@ -133,7 +133,7 @@ class Generator(nn.Module):
     @torch.no_grad()
     def sample(self, noise: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Words drawn one after the other, two rows a word."""
-        N, S = noise[0].shape[:2]
+        S = self.length
         style = self.style(noise[0])
         remembered: list[tuple[Tensor, Tensor] | None] = [None] * len(self.blocks)
         styles = [
@@ -212,7 +212,9 @@ class Critic(nn.Module):
             x = layer(x, F.pad(is_word, (1, 0), value=True)[:, None, None])
         x = self.norm(x)
         share = is_word / is_word.sum(1, keepdim=True)
-        return self.sentence_score(x[:, 0])[:, 0], (self.token_score(x[:, 1:])[..., 0] * share).sum(1)
+        return self.sentence_score(x[:, 0])[:, 0], (self.token_score(x[:, 1:])[..., 0] * share).sum(
+            1
+        )
 
 
 def until_end(tokens: Tensor, end: int) -> Tensor:

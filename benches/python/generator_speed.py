@@ -219,7 +219,10 @@ def main() -> None:
         peaks[name] = lines[name].recv()
         worker.join()
     idle = peaks[IDLE]
-    print(f"\n{chosen.threads} threads, {chosen.rounds} rounds; a process without a step {idle:.0f} MB")
+    print(
+        f"\n{chosen.threads} threads, {chosen.rounds} rounds; a process without a step: "
+        f"{idle:.0f} MB"
+    )
     print("\n| | seconds a step | spread | peak MB | above idle | times as fast | memory |")
     print("|---|---|---|---|---|---|---|")
     base = statistics.median(seconds[LOOP])

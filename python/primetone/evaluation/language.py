@@ -1,4 +1,4 @@
-"""Sentences beside a language that is known exactly: which belong to it, and how varied they are."""
+"""Sentences beside a language that is known exactly: which belong to it, how varied they are."""
 
 from __future__ import annotations
 

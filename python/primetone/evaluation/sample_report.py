@@ -135,7 +135,9 @@ def report_samples(
     }
     known_language = None
     if language is not None:
-        known_language = {name: measure_language(lines, language) for name, lines in written.items()}
+        known_language = {
+            name: measure_language(lines, language) for name, lines in written.items()
+        }
     return SampleReport(
         rows=rows, num_samples=count, num_references=len(references), language=known_language
     )

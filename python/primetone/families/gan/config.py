@@ -134,7 +134,9 @@ class GanConfig:
     )
     anchor: float = option(0.5, "weight of the likelihood in the generator's steps", minimum=0.0)
     anchor_every: int = option(
-        1, "generator batches from one likelihood to the next, whose weight grows as much", minimum=1
+        1,
+        "generator batches from one likelihood to the next, whose weight grows as much",
+        minimum=1,
     )
     likelihood_share: float = option(
         0.6,

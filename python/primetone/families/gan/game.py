@@ -61,8 +61,8 @@ class Gan(nn.Module):
             return
         self.num_averaged += 1
         share = max(1 - self.config.averaging, 1 / int(self.num_averaged))
-        weights = list(self.generator.parameters())
-        torch._foreach_lerp_(list(self.averaged.parameters()), weights, share)
+        means: list[Tensor] = list(self.averaged.parameters())
+        torch._foreach_lerp_(means, list(self.generator.parameters()), share)
 
     def noise(
         self,
