@@ -3,10 +3,11 @@
     python benches/python/adversarial_step_speed.py [--rounds 9] [--steps 8] [--threads 2]
 
 64 sentences of up to 20 tokens, 2,002 words, generator 0.46 and critic 0.5 million parameters; one
-critic step and one generator step with half a likelihood, R1 + R2 one step in four, straight
--through words. The trial is in `adversarial_trial.py`; ours is the trainer with the recipe `gan` in
+critic step and one generator step with half a likelihood, R1 + R2 one step in four, the
+gradient straight through the words. The trial is in `adversarial_trial.py`; ours is the trainer with the recipe `gan` in
 its adversarial phase, once with the trial's own critic and once with the recipe's, filters over
-words, as many as make it as large. With equal weights both give the same logits in the pass and in
+words, as many as make it as large; float32, then with bfloat16 in the generator's pass, then with
+the likelihood in one step of four. With equal weights both give the same logits in the pass and in
 the sampler and the same scores, or nothing is timed. All take turns in one process and have its
 settings: torch's threads, and an allocator that keeps what is freed.
 """
@@ -50,6 +51,7 @@ SAME_CRITIC = [
     f"model.penalty_weight={0.5}",
 ]
 OWN_CRITIC = [*ADVERSARIAL, "model.critic.filters=128"]
+NOW_AND_THEN = [*OWN_CRITIC, "model.anchor_every=4"]
 
 
 def text() -> np.ndarray:
@@ -204,7 +206,8 @@ def main() -> None:
 
         same, same_steps = ours("same", SAME_CRITIC, "float32")
         own, own_steps = ours("own", OWN_CRITIC, "float32")
-        _, short_steps = ours("short", OWN_CRITIC, "auto")
+        _, short_steps = ours("short", OWN_CRITIC, "bfloat16")
+        _, rare_steps = ours("rare", NOW_AND_THEN, "bfloat16")
         trial = Trial(VOCABULARY, LENGTH, END)
         take_over(trial, same)
         for what, distance in largest_differences(trial, same).items():
@@ -219,7 +222,8 @@ def main() -> None:
             "the trial": trial_steps(trial),
             "primetone, the trial's critic": same_steps,
             "primetone, its own critic": own_steps,
-            "primetone, its own critic, as it comes": short_steps,
+            "primetone, its own critic, bfloat16": short_steps,
+            "the same, likelihood one step in four, four times as heavy": rare_steps,
         }
         calls = {name: (lambda s=steps: s(chosen.steps)) for name, steps in contestants.items()}
         medians(calls, 1)  # the first round warms up
