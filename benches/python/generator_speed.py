@@ -2,7 +2,7 @@
 
     python benches/python/generator_speed.py [--rounds 5] [--threads 2]
 
-64 positions, 16 sentences, 2,000 words, the recipe `gan`'s generator. The loop is the original's,
+64 positions, 64 sentences, 2,000 words, the recipe `gan`'s generator. The loop is the original's,
 mended so that words see only what is before them: for each word one pass over all words so far and
 one row of noise, the last row's distribution kept with its gradient. With equal weights, words and
 noise, both give the same probabilities and gradients in float64, or nothing is timed. A step is
@@ -36,7 +36,7 @@ from primetone.families.gan.noise import Noise, draw_noise
 from primetone.recipe import load_recipe
 from primetone.training.runtime import start_runtime
 
-LENGTH, SENTENCES, VOCABULARY = 64, 16, 2000
+LENGTH, SENTENCES, VOCABULARY = 64, 64, 2000
 WIDE_VOCABULARY, WIDE_SENTENCES = 70_000, 64
 LOOP, PASS, IDLE, PENALTY = "the original's loop", "primetone, one pass", "idle", "penalty"
 LEFT_OUT = VOCABULARY
