@@ -3,13 +3,13 @@
     python benches/python/adversarial_step_speed.py [--rounds 9] [--steps 8] [--threads 2]
 
 64 sentences of up to 20 tokens, 2,002 words, generator 0.46 and critic 0.5 million parameters; one
-critic step and one generator step with half a likelihood, R1 + R2 one step in four, the
-gradient straight through the words. The trial is in `adversarial_trial.py`; ours is the trainer with the recipe `gan` in
-its adversarial phase, once with the trial's own critic and once with the recipe's, filters over
-words, as many as make it as large; float32, then with bfloat16 in the generator's pass, then with
-the likelihood in one step of four. With equal weights both give the same logits in the pass and in
-the sampler and the same scores, or nothing is timed. All take turns in one process and have its
-settings: torch's threads, and an allocator that keeps what is freed.
+critic step and one generator step with half a likelihood, R1 + R2 one step in four, the gradient
+straight through the words. The trial is in `adversarial_trial.py`; ours is the trainer with the
+recipe `gan` in its adversarial phase, once with the trial's own critic and once with the recipe's,
+filters over words, as many as make it as large; float32, then with bfloat16 in the generator's
+pass, then with the likelihood in one step of four. With equal weights both give the same logits in
+the pass and in the sampler and the same scores, or nothing is timed. All take turns in one process
+and have its settings: torch's threads, and an allocator that keeps what is freed.
 """
 
 from __future__ import annotations
