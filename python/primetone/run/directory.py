@@ -37,7 +37,7 @@ from primetone.run.data import (
 )
 from primetone.run.environment import environment
 from primetone.run.judging import Judge, encode_text, training_text
-from primetone.run.sentences import read_sentences, report_sentences
+from primetone.run.sentences import known_language, read_sentences, report_sentences
 from primetone.text.tokenizer import Tokenizer
 from primetone.training.checkpoint import CheckpointStore
 from primetone.training.metrics import METRICS, read_metrics
@@ -255,6 +255,7 @@ class Run:
             self.tokenizer,
             self.data(),
             references=references,
+            language=known_language(self.recipe.data, self.data_record.fingerprint),
             count=count,
             temperatures=temperatures,
             seed=seed,
@@ -268,7 +269,9 @@ class Run:
         facts = {
             "path": str(self.path),
             "family": self.recipe.family,
-            "num_parameters": sum(weight.numel() for weight in model.parameters()),
+            "num_parameters": sum(
+                weight.numel() for weight in model.parameters() if weight.requires_grad
+            ),
             "tokenizer": repr(self.tokenizer),
             "data": ", ".join(self.data_record.sources),
             "train_tokens": self.data_record.train_tokens,

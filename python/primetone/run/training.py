@@ -20,7 +20,7 @@ from primetone.run.changes import note_changes
 from primetone.run.data import Sources, StageProgress, require_same_data
 from primetone.run.directory import ENVIRONMENT, RECIPE, Run, is_run, require_free
 from primetone.run.environment import changed_environment
-from primetone.run.sentences import end_of_text
+from primetone.run.sentences import builtin_corpus, end_of_text
 from primetone.text.corpus import Corpus
 from primetone.text.tokenizer import Tokenizer
 from primetone.training.documents import DocumentLoader
@@ -49,7 +49,8 @@ def train(
 ) -> Run:
     """Train as `recipe` says on `data` and keep everything in the directory `out`.
 
-    `data` are paths of texts, the path of one token store, or a Corpus.
+    `data` are paths of texts, the path of one token store, or a Corpus; None is for recipes that
+    bring a text of their own (`data.builtin`).
     `resume="auto"` goes on with a run that is there, from its latest checkpoint, to the same bits
     as a run that was never stopped; `data` may then be None. `progress` follows the preparation,
     `report` receives every line that is logged. Ctrl-C and SIGTERM save before they end.
@@ -71,6 +72,8 @@ def train(
             _fit(run, report)
         return run
     require_free(folder)
+    if sources is None:
+        sources = builtin_corpus(chosen.data)
     if sources is None:
         raise ConfigError("expected data to train on, found none: name texts or a token store")
     run = Run.create(folder, chosen, sources, tokenizer=tokenizer, progress=progress)
