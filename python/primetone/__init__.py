@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from primetone.text.ingestion import IngestReport as IngestReport
     from primetone.text.ingestion import ingest as ingest
     from primetone.text.store import TokenStore as TokenStore
-    from primetone.text.store import write_store as write_store
+    from primetone.text.store_writer import write_store as write_store
     from primetone.text.tokenizer import Tokenizer as Tokenizer
 
 _HOMES = {
@@ -42,7 +42,7 @@ _HOMES = {
     "ingest": "primetone.text.ingestion",
     "load_recipe": "primetone.recipe",
     "train": "primetone.run",
-    "write_store": "primetone.text.store",
+    "write_store": "primetone.text.store_writer",
 }
 
 __all__ = [
