@@ -1,7 +1,7 @@
 """Seven hostile texts of 1 MB with cl100k beside every peer that is installed, on one core.
 
-A peer whose ids are not tiktoken's is left out of that text, saying so. Caches are warm from the
-comparison of ids, as they are for the peers.
+Every round has texts of its own, since peers remember whole pieces: what is timed was never seen.
+A peer whose ids are not tiktoken's is left out of that text, saying so.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import random
 import statistics
 import string
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 from encode_speed import PEERS, Encode, ours
-from peers import SHARED, has, medians, print_machine, use_one_core
+from peers import SHARED, has, print_machine, use_one_core
 
 from primetone.text.tokenizer import Tokenizer
 
@@ -23,18 +24,19 @@ SIZE = 1_000_000
 
 
 def texts(seed: int) -> dict[str, str]:
-    """Each of a million bytes or a little less."""
+    """Each of a million bytes or a little less, others with every seed."""
     chance = random.Random(seed)
+    size = SIZE - 13 * seed
     han = [chr(0x4E00 + number) for number in range(20_000)]
     punctuation = string.punctuation
     return {
-        "one letter": "a" * SIZE,
-        "spaces": " " * SIZE,
-        "Chinese without a break": "".join(chance.choices(han, k=SIZE // 3)),
-        "emoji": "\U0001f600" * (SIZE // 4),
-        "letters at random": "".join(chance.choices(string.ascii_lowercase, k=SIZE)),
-        "bytes at random, as Latin-1": chance.randbytes(SIZE * 2 // 3).decode("latin-1"),
-        "punctuation at random": "".join(chance.choices(punctuation, k=SIZE)),
+        "one letter": "a" * size,
+        "spaces": " " * size,
+        "Chinese without a break": "".join(chance.choices(han, k=size // 3)),
+        "emoji": "\U0001f600" * (size // 4),
+        "letters at random": "".join(chance.choices(string.ascii_lowercase, k=size)),
+        "bytes at random, as Latin-1": chance.randbytes(size * 2 // 3).decode("latin-1"),
+        "punctuation at random": "".join(chance.choices(punctuation, k=size)),
     }
 
 
@@ -66,24 +68,27 @@ def main() -> None:
     makers = {name: make for name, make in {**PEERS, "tokie": tokie}.items() if has(name)}
     print_machine(["primetone", *makers, "numpy"])
     encoders = {"primetone": ours(path), **{name: make(path) for name, make in makers.items()}}
-    for title, text in texts(options.seed).items():
-        expected = encoders["primetone"]([text])
-        chosen = {}
-        for name, encode in encoders.items():
-            if np.array_equal(encode([text]), expected):
-                chosen[name] = lambda encode=encode, text=text: encode([text])
-            else:
-                print(f"{title}: {name} gives other ids and is left out")
-        assert "tiktoken" not in makers or "tiktoken" in chosen, f"{title}: not tiktoken's ids"
-        took = {
-            name: statistics.median(values)
-            for name, values in medians(chosen, options.rounds).items()
-        }
-        peers = {name: seconds for name, seconds in took.items() if name != "primetone"}
+    rounds = [texts(options.seed + number) for number in range(options.rounds)]
+    for title in rounds[0]:
+        seconds: dict[str, list[float]] = {name: [] for name in encoders}
+        wrong = set()
+        for number, each in enumerate(rounds):
+            names = list(encoders) if number % 2 == 0 else list(reversed(encoders))
+            ids = {}
+            for name in names:
+                started = time.perf_counter()
+                ids[name] = encoders[name]([each[title]])
+                seconds[name].append(time.perf_counter() - started)
+            wrong |= {n for n in names if not np.array_equal(ids[n], ids["primetone"])}
+        assert "tiktoken" not in wrong, f"{title}: our ids are not tiktoken's"
+        for name in sorted(wrong):
+            print(f"{title}: {name} gives other ids and is left out")
+        took = {n: statistics.median(values) for n, values in seconds.items() if n not in wrong}
+        peers = {name: value for name, value in took.items() if name != "primetone"}
         best = min(peers, key=peers.__getitem__) if peers else None
         ratio = f"; {peers[best] / took['primetone']:.2f} times {best}" if best else ""
-        row = ", ".join(f"{name} {seconds * 1e3:.1f}" for name, seconds in took.items())
-        print(f"{title} ({len(text.encode()):,} bytes), ms: {row}{ratio}")
+        row = ", ".join(f"{name} {value * 1e3:.1f}" for name, value in took.items())
+        print(f"{title}, ms: {row}{ratio}")
 
 
 if __name__ == "__main__":
