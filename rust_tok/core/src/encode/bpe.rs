@@ -364,7 +364,7 @@ impl Bpe {
                 // a merge may make a special token, which no text begins with
                 let num_made = self.merger.merges().len();
                 let is_text = vocab.text_tokens().count() == self.byte_ids.len() + num_made;
-                is_text.then(|| Prefixes::new(vocab, self.byte_ids)).flatten()
+                is_text.then(|| Prefixes::new(vocab, &self.byte_ids)).flatten()
             })
         {
             return encode_forward(prefixes, borders, pairs, piece, ids, control);

@@ -33,7 +33,7 @@ pub(super) struct Prefixes {
 
 impl Prefixes {
     /// The tree of all text tokens, of which every byte is one; `None` where they are too long together.
-    pub(super) fn new(vocab: &Vocab, byte_ids: [u32; 256]) -> Option<Self> {
+    pub(super) fn new(vocab: &Vocab, byte_ids: &[u32; 256]) -> Option<Self> {
         let mut tokens: Vec<(&[u8], u32)> =
             vocab.text_tokens().map(|(id, text)| (text, id)).collect();
         if tokens.iter().map(|(text, _)| text.len()).sum::<usize>() > MOST_BYTES {
@@ -45,7 +45,7 @@ impl Prefixes {
             nodes: vec![empty],
             labels: vec![0],
             by_two: vec![0; 1 << 16],
-            byte_ids,
+            byte_ids: *byte_ids,
             shorter: vec![NONE; vocab.len()],
             lens: vec![0; vocab.len()],
         };
