@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from primetone.text.ingestion import ingest as ingest
     from primetone.text.sentences import clean_sentences as clean_sentences
     from primetone.text.store import TokenStore as TokenStore
-    from primetone.text.store import write_store as write_store
+    from primetone.text.store_writer import write_store as write_store
     from primetone.text.tokenizer import Tokenizer as Tokenizer
 
 _HOMES = {
@@ -45,7 +45,7 @@ _HOMES = {
     "ingest": "primetone.text.ingestion",
     "load_recipe": "primetone.recipe",
     "train": "primetone.run",
-    "write_store": "primetone.text.store",
+    "write_store": "primetone.text.store_writer",
 }
 
 __all__ = [

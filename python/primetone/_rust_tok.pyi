@@ -322,6 +322,10 @@ class Tokenizer:
         The same tokens and merges under new ids, in the order that lists of ranks need, and the new id
         of each old one (None for a hole).
         """
+    def settled_bytes(self, /, text: bytes) -> int:
+        """
+        How many bytes at the beginning of a text have ids that nothing that follows can change.
+        """
     @property
     def specials(self, /) -> list[tuple[str, int]]:
         """

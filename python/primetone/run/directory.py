@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast, final
 
+import numpy as np
 import torch
 
 from primetone.config import decode, encode
@@ -220,7 +221,7 @@ class Run:
         """
         self._require("score")
         model, streams, data = self.model(step), self.data(), self.recipe.data
-        ids = streams.validation.ids
+        ids = np.asarray(streams.validation.ids)
         if text is not None:
             ids = encode_text(text, self.tokenizer, encoding=data.encoding, field=data.field)
         known = training_text(streams.train, self.tokenizer)

@@ -202,7 +202,7 @@ def _evaluation(
         return lambda: run.family.figures(model, rows)
     if "score" not in run.family.can:
         return None
-    stretch = ids[: cap + 1] if cap else ids
+    stretch = np.asarray(ids[: cap + 1] if cap else ids)
     seen = np.asarray(stretch[:FIGURES_TOKENS], dtype=np.int64)[None]
 
     def evaluate() -> Mapping[str, float]:

@@ -13,7 +13,7 @@ use rust_tok::tokenizer::{CharacterWords, ListUnit, Listing, Order, Units};
 use rust_tok::{Error, Splitter};
 
 use crate::counts::Counts;
-use crate::door::{enter, quick};
+use crate::door::{enter, quick, released};
 use crate::encoding::{AllowedSpecial, Dtype, Unit, long_or_quick};
 use crate::learning::{LearnLimits, LearnOptions, report};
 use crate::text::{Text, Texts};
@@ -325,6 +325,11 @@ impl Tokenizer {
             self.0.encode_batch(&texts, &allowed_special.into_core()?, dropout, 1, control)
         })?;
         Ok(width.array(py, batch.ids))
+    }
+
+    /// How many bytes at the beginning of a text have ids that nothing that follows can change.
+    fn settled_bytes(&self, py: Python<'_>, text: &[u8]) -> PyResult<usize> {
+        released(py, || Ok(self.0.certain(text)))
     }
 
     /// The ids of several texts, one after the other, and where each begins.

@@ -1,15 +1,18 @@
 //! Pieces to ids: merges within a piece, batches over all cores.
 
 mod batch;
+mod borders;
 mod bpe;
 mod characters;
 mod dropout;
+mod forward;
 mod long_pieces;
 mod merge;
 mod offsets;
 mod pairs;
 mod piece_counts;
 mod pieces;
+mod prefixes;
 mod scratch;
 mod specials;
 mod stream;

@@ -122,7 +122,7 @@ impl Tokenizer {
     }
 
     /// How many bytes of `text`, without specials, have ids that do not depend on what follows `text`.
-    pub(crate) fn certain(&self, text: &[u8]) -> usize {
+    pub fn certain(&self, text: &[u8]) -> usize {
         if let Model::Bytes { splitter, .. } = &self.model {
             if self.kind() == Kind::Byte {
                 return text.len();
