@@ -30,11 +30,22 @@ the vocabulary. `vector`: gains and biases, never decayed.
 
 
 @runtime_checkable
+class TokenIds(Protocol):
+    """Token ids that need not lie in one array; what is taken out of them does."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+
 class TokenStream(Protocol):
     """A one-dimensional run of token ids, usually memory-mapped."""
 
     @property
-    def ids(self) -> np.ndarray: ...
+    def ids(self) -> TokenIds: ...
 
     def __len__(self) -> int: ...
 

@@ -82,8 +82,11 @@ class DataConfig:
         "tail", "validate on the end of the text, or on whole documents chosen by their content"
     )
     encoding: str = option("utf-8", "encoding of the text files")
-    field: str = option("text", "field of .jsonl records that holds the text")
+    field: str = option("text", "field of .jsonl, or column of .parquet, that holds the text")
     per: Literal["file", "line", "paragraph"] = option("file", "what a document is in a text file")
+    builtin: Literal["none", "toy-grammar"] = option(
+        "none", "the text to train on where none is named: one that the package makes itself"
+    )
     separator: str = option("", "what divides documents in a text file, if anything does")
 
 

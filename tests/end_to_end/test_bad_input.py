@@ -22,6 +22,8 @@ VERBS = (
     "convert",
     "encode",
     "decode",
+    "vocab",
+    "sentences",
     "train",
     "evaluate",
     "generate",

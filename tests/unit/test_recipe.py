@@ -31,6 +31,7 @@ def test_the_presets_are_the_ones_we_speak_of() -> None:
         "demo",
         "gan",
         "gan-classic",
+        "gan-toy",
         "signal",
         "signal-classic",
     )

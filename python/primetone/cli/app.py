@@ -20,6 +20,7 @@ from primetone.cli.inspect import build_inspect
 from primetone.cli.learn import learn
 from primetone.cli.plot import plot
 from primetone.cli.train import train
+from primetone.cli.vocab import sentences, vocab
 
 HELP = "Raw text to a tokenizer, a packed corpus, a trained model and new text."
 EXAMPLE = "Start with: primetone demo"
@@ -48,6 +49,8 @@ def build_app() -> App:
         decode,
         count_tokens,
         compare_tokenizers,
+        vocab,
+        sentences,
         train,
         evaluate,
         generate,

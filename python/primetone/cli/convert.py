@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from primetone.cli.console import UsageError, make_place, print_json, print_note
 
-Format = Literal["json", "tiktoken", "gpt2", "tekken", "merges"]
+Format = Literal["json", "tiktoken", "gpt2", "tekken", "merges", "csv"]
 
 
 def convert(
@@ -37,11 +37,12 @@ def convert(
     Parameters
     ----------
     tokenizer
-        A tokenizer.json, .tiktoken, merges.txt (with vocab.json or vocab.txt), tekken.json or
-        .merges file.
+        A tokenizer.json, .tiktoken, merges.txt (with vocab.json or vocab.txt), tekken.json,
+        .merges or .csv file.
     to
         json is Hugging Face's tokenizer.json, gpt2 is merges.txt with vocab.json, tekken is
-        Mistral's, merges is primetone's own text file with the counts.
+        Mistral's, merges is primetone's own text file with the counts, csv is a list of words as
+        rows of id,word.
     out
         The file to write (for gpt2 a name that ends in merges.txt); an older one is replaced.
     source

@@ -49,7 +49,8 @@ def count(
     Parameters
     ----------
     texts
-        Files, folders or globs (.txt, .jsonl, each also .gz or .zst), or - for standard input.
+        Files, folders or globs (.txt, .jsonl, each also .gz or .zst; .parquet), or - for standard
+        input.
     out
         The file to write; an older one is replaced in one step.
     split
@@ -63,7 +64,7 @@ def count(
     encoding
         The encoding of the texts; bytes takes them as they are.
     field
-        The field of .jsonl records that holds the text.
+        The field of .jsonl records, and the column of .parquet files, that holds the text.
     per
         What one document is in plain text: each is split by itself.
     separator

@@ -75,7 +75,8 @@ def learn(
     Parameters
     ----------
     texts
-        Files, folders or globs (.txt, .jsonl, each also .gz or .zst), or - for standard input.
+        Files, folders or globs (.txt, .jsonl, each also .gz or .zst; .parquet), or - for standard
+        input.
     vocab_size
         Entries of the vocabulary, for bpe and word (4096 when not given). Several sizes, with
         commas, are prefixes of one run: tokenizer-SIZE.json in the folder --out.
@@ -114,7 +115,7 @@ def learn(
     encoding
         The encoding of the texts; bytes takes them as they are.
     field
-        The field of .jsonl records that holds the text.
+        The field of .jsonl records, and the column of .parquet files, that holds the text.
     per
         What one document is in plain text: each is split by itself.
     separator

@@ -49,13 +49,15 @@ def train(
     overrides
         Values on top of the recipe: key=value, such as train.steps=500.
     data
-        A text (file, folder, glob, or - for standard input; repeat for several) or a token store.
+        A text (file, folder, glob, or - for standard input; repeat for several) or a token store;
+        gan-toy makes its own.
     validation
         A text to validate on, in place of a share of the data; repeat for several.
     out
         The run directory to make; runs/RECIPE when not given.
     tokenizer
-        A tokenizer.json to use in place of learning one. A token store brings its own.
+        A tokenizer.json, or a words.csv, to use in place of learning one. A token store brings
+        its own.
     resume
         auto goes on with the run in --out if there is one; never refuses to touch it.
     json
@@ -69,8 +71,6 @@ def train(
                 "such as train.steps=500"
             )
     folder = out if out is not None else Path("runs") / Path(recipe).stem
-    if not data and not (resume == "auto" and folder.exists()):
-        raise UsageError("expected --data: a text or a token store to train on")
     with Progress() as progress:
         progress.show("starting")
         from primetone.recipe import load_recipe
@@ -78,6 +78,9 @@ def train(
         from primetone.text.tokenizer import Tokenizer
 
         chosen = load_recipe(recipe, overrides)
+        may_lack_data = chosen.data.builtin != "none" or (resume == "auto" and folder.exists())
+        if not data and not may_lack_data:
+            raise UsageError("expected --data: a text or a token store to train on")
         run = train_run(
             chosen,
             list(data or ()),

@@ -17,7 +17,8 @@ from primetone.files import read_json, write_json
 from primetone.recipe import DataConfig, Recipe, TokenizerConfig
 from primetone.text.corpus import Corpus, CorpusSplit
 from primetone.text.special_names import CHARACTER_SPECIALS
-from primetone.text.store import TokenStore, is_store, write_store
+from primetone.text.store import TokenStore, is_store
+from primetone.text.store_writer import write_store
 from primetone.text.tokenizer import Tokenizer
 
 Sources = Sequence[str | os.PathLike[str]] | Corpus

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast, final
 
+import numpy as np
 import torch
 
 from primetone.config import decode, encode
@@ -37,7 +38,7 @@ from primetone.run.data import (
 )
 from primetone.run.environment import environment
 from primetone.run.judging import Judge, encode_text, training_text
-from primetone.run.sentences import read_sentences, report_sentences
+from primetone.run.sentences import known_language, read_sentences, report_sentences
 from primetone.text.tokenizer import Tokenizer
 from primetone.training.checkpoint import CheckpointStore
 from primetone.training.metrics import METRICS, read_metrics
@@ -223,7 +224,7 @@ class Run:
         """
         self._require("score")
         model, streams, data = self.model(step), self.data(), self.recipe.data
-        ids = streams.validation.ids
+        ids = np.asarray(streams.validation.ids)
         if text is not None:
             ids = encode_text(text, self.tokenizer, encoding=data.encoding, field=data.field)
         known = training_text(streams.train, self.tokenizer)
@@ -258,6 +259,7 @@ class Run:
             self.tokenizer,
             self.data(),
             references=references,
+            language=known_language(self.recipe.data, self.data_record.fingerprint),
             count=count,
             temperatures=temperatures,
             seed=seed,
@@ -271,7 +273,9 @@ class Run:
         facts = {
             "path": str(self.path),
             "family": self.recipe.family,
-            "num_parameters": sum(weight.numel() for weight in model.parameters()),
+            "num_parameters": sum(
+                weight.numel() for weight in model.parameters() if weight.requires_grad
+            ),
             "tokenizer": repr(self.tokenizer),
             "data": ", ".join(self.data_record.sources),
             "train_tokens": self.data_record.train_tokens,

@@ -20,7 +20,7 @@ from primetone.run.changes import note_changes
 from primetone.run.data import Sources, StageProgress, require_same_data
 from primetone.run.directory import ENVIRONMENT, RECIPE, Run, is_run, require_free
 from primetone.run.environment import changed_environment
-from primetone.run.sentences import end_of_text
+from primetone.run.sentences import builtin_corpus, end_of_text
 from primetone.text.corpus import Corpus
 from primetone.text.tokenizer import Tokenizer
 from primetone.training.documents import DocumentLoader
@@ -34,6 +34,7 @@ PathLike = str | os.PathLike[str]
 SAMPLES = "samples"
 FIGURES_TOKENS = 4096
 """Validation tokens on which the inner figures of a model are taken."""
+_BLOCK_TOKENS = 1 << 22
 
 
 def train(
@@ -50,8 +51,9 @@ def train(
 ) -> Run:
     """Train as `recipe` says on `data` and keep everything in the directory `out`.
 
-    `data` are paths of texts, the path of one token store, or a Corpus. A share of it is kept for
-    validation, unless `validation` is a text of its own.
+    `data` are paths of texts, the path of one token store, or a Corpus; None is for recipes that
+    bring a text of their own (`data.builtin`). A share of it is kept for validation, unless
+    `validation` is a text of its own.
     `resume="auto"` goes on with a run that is there, from its latest checkpoint, to the same bits
     as a run that was never stopped; `data` may then be None. `progress` follows the preparation,
     `report` receives every line that is logged. Ctrl-C and SIGTERM save before they end.
@@ -73,10 +75,11 @@ def train(
             held.enter_context(_alone(folder))
             return _reopen(folder, chosen, sources, apart, tokenizer)
         require_free(folder)
-        if sources is None:
+        texts = builtin_corpus(chosen.data) if sources is None else sources
+        if texts is None:
             raise ConfigError("expected data to train on, found none: name texts or a token store")
         run = Run.create(
-            folder, chosen, sources, validation=apart, tokenizer=tokenizer, progress=progress
+            folder, chosen, texts, validation=apart, tokenizer=tokenizer, progress=progress
         )
         held.enter_context(_alone(folder))
         return run
@@ -144,6 +147,8 @@ def _fit(run: Run, report: Report | None) -> None:
     """Build everything that training needs, and train to the end."""
     recipe, runtime, family = run.recipe, run.runtime, run.family
     streams = run.data()
+    if report is not None:
+        _note_unknown(run.tokenizer, streams.train, report)
     metrics = MetricsLog(run.metrics_path)
     if run.checkpoints.latest() is None and runtime.ranks.is_first:
         metrics.keep_until(-1)  # of an attempt that never reached a checkpoint
@@ -163,6 +168,25 @@ def _fit(run: Run, report: Report | None) -> None:
         report=report,
     )
     trainer.fit(resume=True)
+
+
+def _note_unknown(tokenizer: Tokenizer, stream: TokenStream, report: Report) -> None:
+    """A closed vocabulary loses what it does not hold: say how much."""
+    unknown_id = tokenizer.unknown_id
+    if unknown_id is None:
+        return
+    blocks = range(0, len(stream.ids), _BLOCK_TOKENS)
+    found = sum(
+        int(np.count_nonzero(stream.ids[start : start + _BLOCK_TOKENS] == unknown_id))
+        for start in blocks
+    )
+    if found:
+        share = 100 * found / len(stream.ids)
+        text = (
+            f"{found:,} of {len(stream.ids):,} training tokens ({share:.2f} %) are outside the "
+            "vocabulary and stand as one unknown token"
+        )
+        report({"event": "note", "text": text})
 
 
 def _batches(run: Run, stream: TokenStream, report: Report | None) -> Batches:
@@ -208,7 +232,7 @@ def _evaluation(
         return lambda: run.family.figures(model, rows)
     if "score" not in run.family.can:
         return None
-    stretch = ids[: cap + 1] if cap else ids
+    stretch = np.asarray(ids[: cap + 1] if cap else ids)
     seen = np.asarray(stretch[:FIGURES_TOKENS], dtype=np.int64)[None]
 
     def evaluate() -> Mapping[str, float]:

@@ -7,16 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, final
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, final, get_args
 
 from primetone import _rust_tok
 from primetone.text.arguments import (
     Text,
     checked,
+    checked_seed,
     checked_size,
     checked_specials,
     id_array,
     num_threads,
+    one_of,
 )
 from primetone.text.counts import Countable, Limits, Progress, WordCounts, learned
 from primetone.text.learn_options import Duplicates, MaxTokenRule, Tie, learn_options
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "END_OF_TEXT",
+    "ListOrder",
     "PaddedBatch",
     "StreamDecoder",
     "StreamEncoder",
@@ -40,6 +43,7 @@ __all__ = [
 
 # inside the class, `bytes` is a method
 _Bytes = bytes
+ListOrder: TypeAlias = Literal["frequency", "first-seen", "shuffled"]
 
 
 @final
@@ -208,6 +212,44 @@ class Tokenizer(TextToIds):
         )
         return cls(*learned(learn, texts, split, pattern, **limits))
 
+    @classmethod
+    def word_list(
+        cls,
+        texts: Countable | WordCounts,
+        *,
+        max_words: int = 5000,
+        order: ListOrder = "frequency",
+        seed: int = 0,
+        unit: Literal["word", "char"] = "word",
+        **limits: Unpack[Limits],
+    ) -> Tokenizer:
+        """A closed list of words in lower case, or of characters; others are <UNKNOWN>.
+
+        docs/words.md says what a word is. White space is not kept; decoding puts one space between
+        words. Ids are <START>, <PAD>, <END>, <UNKNOWN>, then the words. ``learn_report`` counts
+        the text's words (``num_words``, ``num_distinct``) and what of it the list has
+        (``num_known``, ``num_listed``). Save it as ``*.csv`` for rows of ``id,word``.
+
+        Args:
+            max_words: how many at most, without the four.
+            order: "frequency": the most frequent ones first, equally frequent ones by code point;
+                "first-seen": those that come first, as they come; "shuffled": the most frequent
+                ones, in an order that ``seed`` (0 to 2^64 - 1) decides.
+            unit: "char" for characters, which keep their case.
+
+        The rest, and the errors, are those of `learn`; WordCounts have to be of the same pattern.
+        """
+        list_words = partial(
+            _rust_tok.Tokenizer.list_words,
+            max_words=checked_size(max_words, "max_words", least=1),
+            unit=one_of("unit", unit, ("word", "char")),
+            order=one_of("order", order, get_args(ListOrder)),
+            seed=checked_seed(seed),
+        )
+        chars = unit == "char"
+        pattern = _rust_tok.CHARACTER_PATTERN if chars else _rust_tok.WORD_PATTERN
+        return cls(*learned(list_words, texts, None, pattern, **limits))
+
     def prefix(self, vocab_size: int) -> Tokenizer:
         """The tokenizer of the ids under ``vocab_size``, equal to having learned just that many.
 
@@ -259,10 +301,10 @@ class Tokenizer(TextToIds):
 
         ``*.json`` is Hugging Face's format, ``*tekken*.json`` Mistral's, ``*.tiktoken`` OpenAI's,
         ``merges.txt`` goes with the ``vocab.json`` beside it (bytes, as GPT-2) or the ``vocab.txt``
-        (words of characters), ``*.merges`` is primetone's own.
+        (words of characters), ``*.merges`` is primetone's own, ``*.csv`` a list as rows of id,word.
 
         Args:
-            format: "json", "tiktoken", "gpt2", "tekken" or "merges"; None to go by the name.
+            format: "json", "tiktoken", "gpt2", "tekken", "merges" or "csv"; None to go by the name.
             split, pattern, specials: for the files that do not say them: a ``.tiktoken`` file, and
                 ``merges.txt`` with ``vocab.json`` (whose split is gpt2 unless told). A file saved
                 by `save` has a ``.meta.json`` beside it that does.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def document_bounds(ids: np.ndarray, end_id: int) -> tuple[np.ndarray, np.ndarray]:
     """Where each document of a stream starts, and where the `end_id` stands that ends it."""
-    ends = np.flatnonzero(np.asarray(ids) == end_id)
+    ends = np.flatnonzero(ids == end_id)
     starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
     return starts, ends
 
@@ -52,7 +52,7 @@ class DocumentLoader:
         self.seed = seed
         self.place = place
         self.share = share_of(batch_size, rank=rank, world=world)
-        starts, ends = document_bounds(self.ids, end_id)
+        starts, ends = document_bounds(np.asarray(self.ids), end_id)
         lengths = ends - starts + 1
         fits = (lengths > 1) & (lengths <= window.length)
         self.num_left_out = int((lengths > window.length).sum())

@@ -5,6 +5,7 @@ Letters: N sentences, S positions, E channels, V vocabulary.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import final
 
@@ -33,12 +34,36 @@ from primetone.objectives.adversarial import (
 class Gan(nn.Module):
     """A generator and its critic."""
 
+    num_averaged: Tensor
+
     def __init__(self, config: GanConfig, *, vocab_size: int) -> None:
         super().__init__()
         size = {"length": config.length, "vocab_size": vocab_size}
         self.config = config
         self.generator = Generator(config.generator, **size)
         self.critic: Critic = build_critic(config.critic, **size)
+        self.averaged: Generator | None = None
+        if config.averaging:
+            self.averaged = copy.deepcopy(self.generator).requires_grad_(requires_grad=False)
+            self.register_buffer("num_averaged", torch.zeros((), dtype=torch.int64))
+
+    @property
+    def author(self) -> Generator:
+        """The generator that writes for others: the mean of those so far, where there is one."""
+        return self.generator if self.averaged is None else self.averaged
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Take the generator as it stands into the mean, all alike until the decay says otherwise.
+
+        Source: arXiv 1806.04498.
+        """
+        if self.averaged is None:
+            return
+        self.num_averaged += 1
+        share = max(1 - self.config.averaging, 1 / int(self.num_averaged))
+        means: list[Tensor] = list(self.averaged.parameters())
+        torch._foreach_lerp_(means, list(self.generator.parameters()), share)
 
     def noise(
         self,
@@ -75,20 +100,24 @@ def sentence_nats(generator: Generator, hidden_NSE: Tensor, tokens_NS: Tensor) -
 class Game:
     """The losses of a generator and a critic that are set on each other.
 
-    Everything is computed in float32: a penalty is a gradient of a gradient. Rows end as the data
-    loader fills them up, so the last token of a batch that has room is the end.
+    The generator is computed in the precision of the run; all that the critic learns from, and the
+    sentences that are written word by word, in float32: a penalty is a gradient of a gradient, and
+    small products gain nothing by being short. Rows end as the data loader fills them up, so the
+    last token of a batch that has room is the end.
     """
 
     def __init__(self, model: Gan) -> None:
         self.model = model
         self.config = model.config
+        self._written: tuple[Noise, Tensor] | None = None
+        """What the critic has just read, for the generator's turn in the same step."""
 
     def likelihood(self, module: nn.Module, batch: Batch) -> Loss:
         """-log p of real sentences, in nats a token, with fresh noise."""
         tokens_NS = batch.inputs_BT
-        with _in_float32(tokens_NS):
-            hidden_NSE = module(tokens_NS, self.model.noise(len(tokens_NS)))
-            nats = sentence_nats(self.model.generator, hidden_NSE, tokens_NS)
+        self.model.follow()
+        hidden_NSE = module(tokens_NS, self.model.noise(len(tokens_NS)))
+        nats = sentence_nats(self.model.generator, hidden_NSE, tokens_NS)
         return Loss(total=nats, weight=batch.weight)
 
     def criticise(self, module: nn.Module, batch: Batch) -> Loss:
@@ -96,8 +125,7 @@ class Game:
         config, table = self.config, self.model.critic.words.weight
         real_NS, end_id = batch.inputs_BT, _end_of(batch)
         with _in_float32(real_NS):
-            noise = self.model.noise(len(real_NS))
-            fake_NS = self._write(noise, end_id)
+            noise, fake_NS = self._written = self._write(len(real_NS), end_id)
             words_NS = is_word(torch.cat((real_NS, fake_NS)), end_id)
             fake_rows = table[fake_NS]
             if config.gradient == "soft":
@@ -105,8 +133,8 @@ class Game:
                     hidden_NSE = self.model.generator(fake_NS, noise)
                 fake_rows = self._soft_rows(hidden_NSE, fake_NS, end_id, fake_rows)
             rows_NSE = torch.cat((table[real_NS], fake_rows))
-            is_due = draws.chance(1 / config.penalty_every)
-            penalised = config.penalty if is_due and config.penalty_weight else "none"
+            is_due = config.penalty_weight and draws.chance(1 / config.penalty_every)
+            penalised = config.penalty if is_due else "none"
             with draws.repeated(2):
                 scores = module(rows_NSE, words_NS)
             real, fake = scores.halves()
@@ -134,40 +162,50 @@ class Game:
         """Fake above real, and real sentences likely."""
         config, model = self.config, self.model
         real_NS, end_id = batch.inputs_BT, _end_of(batch)
-        with _in_float32(real_NS):
-            noise = model.noise(len(real_NS))
-            fake_NS = self._write(noise, end_id)
-            if config.anchor:
-                other = model.noise(len(real_NS))
-                both = Noise(
-                    torch.cat((noise.style_NSE, other.style_NSE)),
-                    torch.cat((noise.inputs_NSE, other.inputs_NSE)),
-                    torch.cat((noise.blocks_BN2SE, other.blocks_BN2SE), dim=1),
-                )
-                hidden_NSE, known_NSE = module(torch.cat((fake_NS, real_NS)), both).chunk(2)
-                anchor = sentence_nats(model.generator, known_NSE, real_NS)
-            else:
-                hidden_NSE, anchor = module(fake_NS, noise), None
-            table = model.critic.words.weight
-            rows_NSE = self._soft_rows(hidden_NSE, fake_NS, end_id, table[fake_NS])
-            fake = model.critic(rows_NSE, is_word(fake_NS, end_id))
-            with torch.no_grad():
-                real = model.critic(table[real_NS], is_word(real_NS, end_id))
-            total_N = _over_parts(config.objective, generator_loss, real, fake)
-            loss = _weighed(total_N, batch, {"adversarial": total_N.detach()})
-            if anchor is None:
-                return loss
-            return Loss(
-                total=loss.total + config.anchor * anchor,
-                weight=batch.weight,
-                metrics={**loss.metrics, "nats_per_token": anchor.detach()},
+        model.follow()
+        noise, fake_NS = self._take(len(real_NS), end_id)
+        if config.anchor and draws.chance(1 / config.anchor_every):
+            other = model.noise(len(real_NS))
+            both = Noise(
+                torch.cat((noise.style_NSE, other.style_NSE)),
+                torch.cat((noise.inputs_NSE, other.inputs_NSE)),
+                torch.cat((noise.blocks_BN2SE, other.blocks_BN2SE), dim=1),
             )
-
-    def _write(self, noise: Noise, end_id: int) -> Tensor:
-        """Sentences of the generator as it stands."""
-        return sample(
-            self.model.generator, noise, end_id=end_id, choose=self.config.generator.feedback
+            hidden_NSE, known_NSE = module(torch.cat((fake_NS, real_NS)), both).chunk(2)
+            anchor = sentence_nats(model.generator, known_NSE, real_NS)
+        else:
+            hidden_NSE, anchor = module(fake_NS, noise), None
+        table = model.critic.words.weight
+        rows_NSE = self._soft_rows(hidden_NSE, fake_NS, end_id, table[fake_NS])
+        fake = model.critic(rows_NSE, is_word(fake_NS, end_id))
+        with torch.no_grad():
+            real = model.critic(table[real_NS], is_word(real_NS, end_id))
+        total_N = _over_parts(config.objective, generator_loss, real, fake)
+        loss = _weighed(total_N, batch, {"adversarial": total_N.detach()})
+        if anchor is None:
+            return loss
+        return Loss(
+            total=loss.total + config.anchor * config.anchor_every * anchor,
+            weight=batch.weight,
+            metrics={**loss.metrics, "nats_per_token": anchor.detach()},
         )
+
+    def _write(self, count: int, end_id: int) -> tuple[Noise, Tensor]:
+        """Sentences of the generator as it stands, and the noise they are from."""
+        noise = self.model.noise(count)
+        choose = self.config.generator.feedback
+        with _in_float32(noise.style_NSE):
+            return noise, sample(self.model.generator, noise, end_id=end_id, choose=choose)
+
+    def _take(self, count: int, end_id: int) -> tuple[Noise, Tensor]:
+        """Sentences for the generator to learn from: those that the critic read, or new ones.
+
+        The generator has not changed since, for the critic has its turn first in every step.
+        """
+        written, self._written = self._written, None
+        if written is None or self.config.generator_writes or len(written[1]) != count:
+            return self._write(count, end_id)
+        return written
 
     def _soft_rows(
         self, hidden_NSE: Tensor, fake_NS: Tensor, end_id: int, exact_NSE: Tensor
@@ -175,30 +213,36 @@ class Game:
         """What the critic reads of the generator's words; what follows an end is the end."""
         generator, config = self.model.generator, self.config
         table = self.model.critic.words.weight
+        words_NS = is_word(fake_NS, end_id)
+        hidden_1RE, exact_1RE = hidden_NSE[words_NS][None], exact_NSE[words_NS][None]
         if config.gradient == "gumbel":
-            logits_NSV = generator.head(hidden_NSE)
-            drawn_NSV = logits_NSV + gumbel_given(logits_NSV.detach(), fake_NS)
-            soft_NSE = (drawn_NSV / config.temperature).softmax(-1) @ table
+            logits_1RV = _at_least_float32(generator.head(hidden_1RE))
+            shares_NSV = draws.uniform(*fake_NS.shape, logits_1RV.shape[-1])
+            drawn_1RV = logits_1RV + gumbel_given(
+                logits_1RV.detach(), fake_NS[words_NS][None], shares_NSV[words_NS][None]
+            )
+            soft_1RE = (drawn_1RV / config.temperature).softmax(-1) @ table
         else:
-            soft_NSE = expected_rows(
-                hidden_NSE,
+            soft_1RE = expected_rows(
+                hidden_1RE,
                 generator.head.weight,
                 generator.head.bias,
                 table,
                 temperature=config.temperature,
             )
         if config.gradient != "soft":
-            soft_NSE = exact_NSE + soft_NSE - soft_NSE.detach()
-        return torch.where(is_word(fake_NS, end_id)[..., None], soft_NSE, exact_NSE)
+            soft_1RE = exact_1RE + soft_1RE - soft_1RE.detach()
+        return exact_NSE.masked_scatter(words_NS[..., None], soft_1RE.to(exact_NSE.dtype))
 
 
-def gumbel_given(logits_NSV: Tensor, tokens_NS: Tensor) -> Tensor:
+def gumbel_given(logits_NSV: Tensor, tokens_NS: Tensor, shares_NSV: Tensor) -> Tensor:
     """Gumbel noise as it is distributed once `logits + noise` is known to be largest at the tokens.
 
+    It is made from `shares_NSV`, numbers between 0 and 1.
     So words that were drawn from the softmax of the logits are the largest of the noisy logits,
     and nothing has to be kept from the drawing. Source: arXiv 2010.04838, section 3.
     """
-    exponential_NSV = -draws.uniform(*logits_NSV.shape).to(logits_NSV).log()
+    exponential_NSV = -shares_NSV.to(logits_NSV).log()
     total_NS1 = logits_NSV.logsumexp(-1, keepdim=True)
     top_NS1 = total_NS1 - exponential_NSV.gather(-1, tokens_NS[..., None]).log()
     # the others are Gumbels below the largest: their exponentials add up to a later arrival
@@ -214,6 +258,10 @@ def _end_of(batch: Batch) -> int:
 
 def _in_float32(like: Tensor) -> torch.autocast:
     return torch.autocast(like.device.type, enabled=False)
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _over_parts(
