@@ -174,25 +174,6 @@ def test_a_likelihood_now_and_then_weighs_as_much() -> None:
         torch.testing.assert_close(loss.total, expected)
 
 
-def test_a_mean_of_generators_writes() -> None:
-    model, game_, batch = game(replace(SMALL, averaging=0.5))
-    assert model.averaged is not None
-    assert not any(weight.requires_grad for weight in model.averaged.parameters())
-    weight, seen = model.generator.head.weight, []
-    expected = torch.zeros_like(weight)
-    for step in range(4):
-        with torch.no_grad():
-            weight.add_(float(step))
-        seen.append(weight.detach().clone())
-        game_.generate(model.generator, batch)
-        share = max(0.5, 1 / (step + 1))
-        expected = (1 - share) * expected + share * seen[-1]
-        torch.testing.assert_close(model.averaged.head.weight, expected)
-    assert model.author is model.averaged
-    plain, _, _ = game(SMALL)
-    assert plain.author is plain.generator
-
-
 def test_gumbel_noise_given_the_word_is_gumbel_noise() -> None:
     torch.manual_seed(0)
     logits = torch.tensor([1.0, -0.5, 0.3, -2.0]).expand(200_000, 1, 4)
@@ -298,11 +279,11 @@ def test_phases_begin_and_end_where_they_should(sayings: Path, tmp_path: Path) -
     assert any("nats_per_token" in line for line in lines_of(run) if line["event"] == "evaluate")
 
 
-@pytest.mark.parametrize("averaging", [0.0, 0.9])
+@pytest.mark.parametrize("ema", [0.0, 0.9])
 def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
-    averaging: float, sayings: Path, tmp_path: Path
+    ema: float, sayings: Path, tmp_path: Path
 ) -> None:
-    more = f"model.averaging={averaging}"
+    more = f"train.ema={ema}"
     whole = tiny_run(sayings, tmp_path / "whole", more)
     expected, lines = whole.model().state_dict(), list(lines_of(whole))
     for stop in (3, 6):  # in the middle of the critic's time alone, and of both

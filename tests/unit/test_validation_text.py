@@ -14,7 +14,7 @@ import primetone
 from primetone.errors import ConfigError, RunError, TextError
 from primetone.recipe import load_recipe
 from primetone.text.corpus import Corpus
-from primetone.text.store import write_store
+from primetone.text.store_writer import write_store
 from primetone.text.tokenizer import Tokenizer
 from primetone.training.metrics import read_metrics
 

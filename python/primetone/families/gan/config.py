@@ -125,13 +125,6 @@ class GanConfig:
         "critic has just read",
     )
     critic_repeats: int = option(1, "critic steps for every generator step", minimum=1)
-    averaging: float = option(
-        0.0,
-        "decay, a batch, of a running mean of the generator's weights, which then writes in its "
-        "place; 0 is none",
-        minimum=0.0,
-        below=1.0,
-    )
     anchor: float = option(0.5, "weight of the likelihood in the generator's steps", minimum=0.0)
     anchor_every: int = option(
         1,

@@ -30,13 +30,13 @@ class GanWriter:
         self.model = model
         self.noise = noise
         self.eos_id = eos_id
-        self.reading = Reading(model.author, noise)
+        self.reading = Reading(model.generator, noise)
 
     @torch.no_grad()
     def prefill(self, ids: Sequence[int]) -> Tensor:
         """Start afresh with the first words of a sentence, perhaps none."""
         self.model.eval()
-        self.reading = Reading(self.model.author, self.noise)
+        self.reading = Reading(self.model.generator, self.noise)
         logits_V = self._read(None)
         for token_id in ids:
             logits_V = self.step(token_id)
@@ -47,7 +47,7 @@ class GanWriter:
         """Append a word; where there is no room for another the end follows."""
         if self.reading.place >= self.model.config.length:
             device = self.noise.style_NSE.device
-            logits_V = torch.full((self.model.author.head.out_features,), -torch.inf)
+            logits_V = torch.full((self.model.generator.head.out_features,), -torch.inf)
             logits_V[self.eos_id] = 0.0
             return logits_V.to(device)
         return self._read(torch.tensor([token_id], device=self.noise.style_NSE.device))
@@ -145,7 +145,7 @@ class GanFamily:
         while len(written) < count:
             noise = model.noise(min(SENTENCES_AT_ONCE, count - len(written)), source)
             tokens_NS = sample(
-                model.author,
+                model.generator,
                 noise,
                 end_id=end_id,
                 choose="sample" if temperature else "argmax",
@@ -161,7 +161,7 @@ class GanFamily:
         """Nats a token of real sentences under one draw of noise, always the same."""
         assert isinstance(model, Gan)
         noise = model.noise(len(ids_BT), torch.Generator().manual_seed(0))
-        nats = sentence_nats(model.author, model.author(ids_BT, noise), ids_BT)
+        nats = sentence_nats(model.generator, model.generator(ids_BT, noise), ids_BT)
         return {"nats_per_token": float(nats / is_word(ids_BT, ids_BT[:, -1:]).sum())}
 
 

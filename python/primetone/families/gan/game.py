@@ -5,7 +5,6 @@ Letters: N sentences, S positions, E channels, V vocabulary.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import final
 
@@ -34,36 +33,12 @@ from primetone.objectives.adversarial import (
 class Gan(nn.Module):
     """A generator and its critic."""
 
-    num_averaged: Tensor
-
     def __init__(self, config: GanConfig, *, vocab_size: int) -> None:
         super().__init__()
         size = {"length": config.length, "vocab_size": vocab_size}
         self.config = config
         self.generator = Generator(config.generator, **size)
         self.critic: Critic = build_critic(config.critic, **size)
-        self.averaged: Generator | None = None
-        if config.averaging:
-            self.averaged = copy.deepcopy(self.generator).requires_grad_(requires_grad=False)
-            self.register_buffer("num_averaged", torch.zeros((), dtype=torch.int64))
-
-    @property
-    def author(self) -> Generator:
-        """The generator that writes for others: the mean of those so far, where there is one."""
-        return self.generator if self.averaged is None else self.averaged
-
-    @torch.no_grad()
-    def follow(self) -> None:
-        """Take the generator as it stands into the mean, all alike until the decay says otherwise.
-
-        Source: arXiv 1806.04498.
-        """
-        if self.averaged is None:
-            return
-        self.num_averaged += 1
-        share = max(1 - self.config.averaging, 1 / int(self.num_averaged))
-        means: list[Tensor] = list(self.averaged.parameters())
-        torch._foreach_lerp_(means, list(self.generator.parameters()), share)
 
     def noise(
         self,
@@ -115,7 +90,6 @@ class Game:
     def likelihood(self, module: nn.Module, batch: Batch) -> Loss:
         """-log p of real sentences, in nats a token, with fresh noise."""
         tokens_NS = batch.inputs_BT
-        self.model.follow()
         hidden_NSE = module(tokens_NS, self.model.noise(len(tokens_NS)))
         nats = sentence_nats(self.model.generator, hidden_NSE, tokens_NS)
         return Loss(total=nats, weight=batch.weight)
@@ -162,7 +136,6 @@ class Game:
         """Fake above real, and real sentences likely."""
         config, model = self.config, self.model
         real_NS, end_id = batch.inputs_BT, _end_of(batch)
-        model.follow()
         noise, fake_NS = self._take(len(real_NS), end_id)
         if config.anchor and draws.chance(1 / config.anchor_every):
             other = model.noise(len(real_NS))
