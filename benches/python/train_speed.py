@@ -36,7 +36,8 @@ from primetone.training.metrics import MetricsLog
 from primetone.training.optim import OptimizerConfig
 from primetone.training.runtime import Precision, start_runtime
 from primetone.training.schedule import ScheduleConfig
-from primetone.training.trainer import TrainConfig, Trainer
+from primetone.training.settings import TrainConfig
+from primetone.training.trainer import Trainer
 
 VOCAB_SIZE, LAYERS, HEADS, WIDTH, CONTEXT, BATCH_SIZE = 65, 4, 4, 128, 64, 12
 LEARNING_RATE, BETAS, WEIGHT_DECAY, CLIP_NORM = 1e-3, (0.9, 0.99), 0.1, 1.0
@@ -212,7 +213,12 @@ def _require_same_loss(theirs: torch.nn.Module) -> None:
         block.feed_forward.inward.weight.copy_(theirs_state[f"{of}.mlp.c_fc.weight"][None])
         block.feed_forward.outward.weight.copy_(theirs_state[f"{of}.mlp.c_proj.weight"] * scale)
     ids = torch.randint(VOCAB_SIZE, (BATCH_SIZE, CONTEXT + 1))
-    batch = Batch(inputs_BT=ids[:, :-1], targets_BT=ids[:, 1:], weight=BATCH_SIZE * CONTEXT)
+    batch = Batch(
+        inputs_BT=ids[:, :-1],
+        targets_BT=ids[:, 1:],
+        weight=BATCH_SIZE * CONTEXT,
+        row_weight=CONTEXT,
+    )
     phase = family("decoder").phases(twin, SHAPE)[0]
     mine = phase.loss(twin, batch).total.item() / batch.weight
     other = theirs(batch.inputs_BT, batch.targets_BT.contiguous())[1].item()

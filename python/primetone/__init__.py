@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from primetone import errors as errors
+    from primetone import evaluation as evaluation
     from primetone import signals as signals
     from primetone._rust_tok import __version__ as __version__
     from primetone.errors import Error as Error
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from primetone.text.counts import WordCounts as WordCounts
     from primetone.text.ingestion import IngestReport as IngestReport
     from primetone.text.ingestion import ingest as ingest
+    from primetone.text.sentences import clean_sentences as clean_sentences
     from primetone.text.store import TokenStore as TokenStore
-    from primetone.text.store import write_store as write_store
+    from primetone.text.store_writer import write_store as write_store
     from primetone.text.tokenizer import Tokenizer as Tokenizer
 
 _HOMES = {
@@ -39,10 +41,11 @@ _HOMES = {
     "Tokenizer": "primetone.text.tokenizer",
     "WordCounts": "primetone.text.counts",
     "__version__": "primetone._rust_tok",
+    "clean_sentences": "primetone.text.sentences",
     "ingest": "primetone.text.ingestion",
     "load_recipe": "primetone.recipe",
     "train": "primetone.run",
-    "write_store": "primetone.text.store",
+    "write_store": "primetone.text.store_writer",
 }
 
 __all__ = [
@@ -55,7 +58,9 @@ __all__ = [
     "Tokenizer",
     "WordCounts",
     "__version__",
+    "clean_sentences",
     "errors",
+    "evaluation",
     "ingest",
     "load_recipe",
     "signals",
@@ -67,7 +72,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     import importlib
 
-    if name in ("errors", "signals"):
+    if name in ("errors", "evaluation", "signals"):
         return importlib.import_module(f"primetone.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'primetone' has no attribute {name!r}")

@@ -6,11 +6,21 @@ from _typeshed import Incomplete, SupportsGetItem
 from os import PathLike
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
-__all__ = ["UNICODE_VERSION", "__version__", "Blake3", "Counts", "Decompressor", "Divider", "SignalBank", "StreamEncoder", "Tokenizer", "Utf8Checker", "blake3_hex", "bleu", "copies", "distinct", "divergence", "ppm_added_bytes", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "self_bleu", "words", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json"]
+__all__ = ["CHARACTER_PATTERN", "UNICODE_VERSION", "WORD_PATTERN", "__version__", "Blake3", "Counts", "Decompressor", "Divider", "SentenceFilter", "SignalBank", "StreamEncoder", "Tokenizer", "Utf8Checker", "blake3_hex", "bleu", "copies", "distinct", "divergence", "measure", "ppm_added_bytes", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "read_word_list", "self_bleu", "share_one_arena", "words", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json", "write_word_list"]
+
+CHARACTER_PATTERN: Final[str]
+"""
+That of characters, each by itself.
+"""
 
 UNICODE_VERSION: Final[str]
 """
 The Unicode version of the split schemes.
+"""
+
+WORD_PATTERN: Final[str]
+"""
+The rule of words, as a pattern.
 """
 
 __version__: Final[str]
@@ -107,6 +117,33 @@ class Divider:
     def push(self, /, chunk: bytes) -> list:
         """
         Take the next chunk; returns the parts that a separator ended, empty ones too.
+        """
+
+@final
+class SentenceFilter:
+    """
+    Clean sentences from text that comes in pieces.
+    """
+    def __new__(cls, /, *, min_words: SupportsIndex, max_words: SupportsIndex, min_share: SupportsFloat | SupportsIndex, drops_signs: bool, limit: SupportsIndex | None, vocabulary: Tokenizer | None) -> SentenceFilter:
+        """
+        Ready to read; `vocabulary` is a list of words.
+        """
+    @property
+    def is_full(self, /) -> bool:
+        """
+        Whether there are as many sentences as may be.
+        """
+    def most_unknown(self, /, count: SupportsIndex) -> list[tuple[str, int]]:
+        """
+        The most frequent words outside the vocabulary, with how often they occur.
+        """
+    def push(self, /, text: bytes, *, ends: bool) -> bytes:
+        """
+        The sentences of the lines that end in these bytes; with `ends`, of the last one, too.
+        """
+    def tally(self, /) -> dict:
+        """
+        How many lines went where.
         """
 
 @final
@@ -244,6 +281,11 @@ class Tokenizer:
         """
         A word tokenizer of the most frequent words: (tokenizer, report).
         """
+    @staticmethod
+    def list_words(counts: Counts, *, max_words: SupportsIndex, unit: str, order: str, seed: SupportsIndex, limits: Incomplete, progress: Any | None) -> tuple[Tokenizer, dict]:
+        """
+        A closed list of words or characters from their counts: (tokenizer, report).
+        """
     @property
     def lowercase(self, /) -> bool:
         """
@@ -280,6 +322,10 @@ class Tokenizer:
         The same tokens and merges under new ids, in the order that lists of ranks need, and the new id
         of each old one (None for a hole).
         """
+    def settled_bytes(self, /, text: bytes) -> int:
+        """
+        How many bytes at the beginning of a text have ids that nothing that follows can change.
+        """
     @property
     def specials(self, /) -> list[tuple[str, int]]:
         """
@@ -305,7 +351,7 @@ class Tokenizer:
     @property
     def units(self, /) -> str:
         """
-        "bytes" or "characters".
+        "bytes", "characters" or "words".
         """
     @property
     def unknown_id(self, /) -> int | None:
@@ -368,6 +414,11 @@ def divergence(samples: Any, references: Any, n: SupportsIndex) -> list[float]:
     Jensen-Shannon divergences in bits of n-grams of orders 1 to n.
     """
 
+def measure(samples: Any, references: Any, training: Any | None, *, bleu: SupportsIndex, jsd: SupportsIndex, distinct: SupportsIndex) -> dict:
+    """
+    All measures at once, each text read once; `bleu`, `jsd` and `distinct` are the highest orders.
+    """
+
 def ppm_added_bytes(known: str | bytes | bytearray, text: str | bytes | bytearray, *, order: SupportsIndex, memory_bytes: SupportsIndex) -> int:
     """
     The bytes by which `text` makes the compressed form of `known` longer, under PPM.
@@ -403,9 +454,19 @@ def read_tokenizer_json(data: bytes) -> tuple[Tokenizer, str | None]:
     Read a `tokenizer.json`.
     """
 
+def read_word_list(data: bytes) -> tuple[Tokenizer, list[str]]:
+    """
+    Read rows of id,word: (tokenizer, the words that no text has as the rule cuts them).
+    """
+
 def self_bleu(samples: Any, n: SupportsIndex) -> list[float]:
     """
     Mean BLEU of orders 1 to n, each sample against all others.
+    """
+
+def share_one_arena() -> None:
+    """
+    Have all threads share one arena of the allocator from now on, where address space is dear.
     """
 
 def words(line: str) -> list[str]:
@@ -436,4 +497,9 @@ def write_tiktoken(tokenizer: Tokenizer) -> bytes:
 def write_tokenizer_json(tokenizer: Tokenizer) -> bytes:
     """
     The `tokenizer.json` of a tokenizer.
+    """
+
+def write_word_list(tokenizer: Tokenizer) -> bytes:
+    """
+    The rows of id,word of a list.
     """

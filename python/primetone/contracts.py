@@ -30,11 +30,22 @@ the vocabulary. `vector`: gains and biases, never decayed.
 
 
 @runtime_checkable
+class TokenIds(Protocol):
+    """Token ids that need not lie in one array; what is taken out of them does."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+
 class TokenStream(Protocol):
     """A one-dimensional run of token ids, usually memory-mapped."""
 
     @property
-    def ids(self) -> np.ndarray: ...
+    def ids(self) -> TokenIds: ...
 
     def __len__(self) -> int: ...
 
@@ -71,15 +82,19 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """One micro-batch on the device of the model.
+    """One micro-batch on the device of the model, or a rank's share of its rows.
 
-    `weight` is the number of predictions it counts for. It is known without asking the device, so
-    that accumulated gradients can be divided by the global count before the backward pass.
+    `weight` is the number of predictions that the whole micro-batch counts for, on all ranks. It is
+    known without asking a device or another rank, so that accumulated gradients can be divided by
+    the global count before the backward pass.
     """
 
     inputs_BT: torch.Tensor
     targets_BT: torch.Tensor
     weight: int
+    row_weight: float
+    """Predictions that a row counts for on average, over all micro-batches and ranks of a step: by
+    it a loss turns means over rows into sums over predictions."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ __all__ = [
     "FileError",
     "FormatError",
     "InternalError",
+    "LostRankError",
     "MissingExtraError",
     "PatternError",
     "RunError",
@@ -59,6 +60,10 @@ class StoreError(Error, OSError):
 
 class RunError(Error, OSError):
     """A run directory or a checkpoint is missing, damaged, incomplete or in the way."""
+
+
+class LostRankError(RunError):
+    """Another process of a training on several ended; the message of that one says why."""
 
 
 class FileError(Error, OSError):

@@ -17,7 +17,7 @@ from primetone.files import explained, read_json
 from primetone.generation import SamplingConfig
 from primetone.training.optim import OptimizerConfig
 from primetone.training.schedule import ScheduleConfig
-from primetone.training.trainer import TrainConfig
+from primetone.training.settings import TrainConfig
 
 RECIPES = Path(__file__).parent / "recipes"
 FORMAT, VERSION = "primetone-recipe", 1
@@ -28,6 +28,8 @@ MAY_CHANGE = (
     "train.max_seconds",
     "train.log_every",
     "train.eval_every",
+    "train.eval_epochs",
+    "train.patience",
     "train.sample_every",
     "train.save_every",
     "train.keep_checkpoints",
@@ -46,14 +48,25 @@ class TokenizerConfig:
     split: Literal["gpt2", "gpt4", "o200k", "llama3", "qwen2", "tekken", "none"] = option(
         "gpt4", "how text is cut into pieces that no merge crosses (bpe, word)"
     )
+    units: Literal["bytes", "characters"] = option(
+        "bytes", "what is merged: bytes of pieces, or characters of words, each with a mark (bpe)"
+    )
+    case: Literal["kept", "lower"] = option(
+        "kept", "lower: capitals are read as small letters (bpe with units characters)"
+    )
     unknown: Literal["error", "<unk>"] = option(
-        "error", "what a character outside the alphabet becomes (char)"
+        "error",
+        "what a character outside the alphabet becomes (char, and bpe with units characters)",
     )
     specials: Literal["all", "none"] = option(
         "all", "none: characters alone, no token for padding, ends or unknown ones (char)"
     )
 
     def __post_init__(self) -> None:
+        if self.units == "characters" and self.kind != "bpe":
+            raise ConfigError(f"units: expected bytes where kind is {self.kind}, found characters")
+        if self.case == "lower" and self.units != "characters":
+            raise ConfigError("case: expected kept where units is bytes, found lower")
         if self.specials == "none" and self.unknown != "error":
             raise ConfigError(f"specials: expected all where unknown is {self.unknown}, found none")
 
@@ -69,8 +82,11 @@ class DataConfig:
         "tail", "validate on the end of the text, or on whole documents chosen by their content"
     )
     encoding: str = option("utf-8", "encoding of the text files")
-    field: str = option("text", "field of .jsonl records that holds the text")
+    field: str = option("text", "field of .jsonl, or column of .parquet, that holds the text")
     per: Literal["file", "line", "paragraph"] = option("file", "what a document is in a text file")
+    builtin: Literal["none", "toy-grammar"] = option(
+        "none", "the text to train on where none is named: one that the package makes itself"
+    )
     separator: str = option("", "what divides documents in a text file, if anything does")
 
 

@@ -22,6 +22,8 @@ VERBS = (
     "convert",
     "encode",
     "decode",
+    "vocab",
+    "sentences",
     "train",
     "evaluate",
     "generate",
@@ -53,7 +55,7 @@ def test_texts_that_cannot_be_learned_from(call: Call, tmp_path: Path) -> None:
     assert not out.exists()
     assert call("learn", one, "--vocab-size", 257, "--out", out).code in (0, 1)
     assert_one_line_error(call("learn", "--out", out), 2, "at least one text")
-    assert_one_line_error(call("learn", one, "--out", tmp_path / "no/such/t.json"), 1, "no/such")
+    assert_one_line_error(call("learn", one, "--out", one / "t.json"), 1, one.name)
 
 
 def test_what_cannot_be_written_is_refused_before_a_word_is_read(
@@ -61,9 +63,10 @@ def test_what_cannot_be_written_is_refused_before_a_word_is_read(
 ) -> None:
     text, folder = tmp_path / "none.txt", tmp_path / "folder"  # the text is not even there
     folder.mkdir()
-    lost = tmp_path / "no" / "t.json"
-    assert_one_line_error(call("learn", text, "--out", lost), 1, "no/t.json")
-    assert_one_line_error(call("count", text, "--out", lost), 1, "no/t.json")
+    (tmp_path / "file").touch()
+    lost = tmp_path / "file" / "t.json"
+    assert_one_line_error(call("learn", text, "--out", lost), 1, "cannot create", "file")
+    assert_one_line_error(call("count", text, "--out", lost), 1, "cannot create", "file")
     assert_one_line_error(call("learn", text, "--out", folder), 1, "folder")
     assert_one_line_error(call("learn", text, "--out", tmp_path / "t.xyz"), 1, "t.xyz", "format")
     tekken = call("learn", text, "--out", tmp_path / "tekken.json")
@@ -71,7 +74,7 @@ def test_what_cannot_be_written_is_refused_before_a_word_is_read(
     sizes = ("--vocab-size", "300,400")
     assert_one_line_error(call("learn", text, *sizes), 2, "give a folder by --out")
     assert_one_line_error(call("learn", text, *sizes, "--out", lost), 2, "t.json")
-    assert os.listdir(tmp_path) == ["folder"]
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
 
 
 def test_options_that_contradict_each_other(call: Call, tmp_path: Path) -> None:
@@ -314,6 +317,8 @@ def test_wrong_usage_is_code_two(call: Call, text: Path) -> None:
     assert_one_line_error(call("learn", text, "--vocab-size", "many"), 2, "many")
     assert_one_line_error(call("train"), 2, "RECIPE")
     assert_one_line_error(call("learn", text, "--kind", "char", "--vocab-size", 9), 2, "char")
+    assert_one_line_error(call("learn", text, "--kind", "word", "--tie", "raw"), 2, "--tie")
+    assert_one_line_error(call("learn", text, "--kind", "char", "--split", "gpt2"), 2, "--split")
 
 
 def test_help_has_an_example_for_every_verb(call: Call) -> None:

@@ -126,3 +126,21 @@ def test_wrong_words_are_usage_errors(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "specials= is not for tokenizer.json" in capsys.readouterr().err
     assert convert(*good[:1], "--to", "gpt2", "--out", tmp_path / "x.txt") == 1
     assert "ends in merges.txt" in capsys.readouterr().err
+
+
+def test_the_map_of_a_file_that_is_replaced_goes_with_it(tmp_path: Path) -> None:
+    origin, out = tmp_path / "tokenizer.json", tmp_path / "new" / "folder" / "t.tiktoken"
+    Tokenizer.learn(TEXTS, vocab_size=300, specials=["<s>"], tie="raw").save(origin)
+    assert convert(origin, "--to", "tiktoken", "--out", out, "--renumber") == 0
+    assert out.with_name("t.tiktoken.id_map.json").is_file()
+    assert convert(origin, "--to", "tiktoken", "--out", out) == 0
+    assert not out.with_name("t.tiktoken.id_map.json").exists()
+
+
+def test_a_name_that_means_another_format(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    origin = tmp_path / "tokenizer.json"
+    Tokenizer.learn(TEXTS, vocab_size=300, tie="raw").save(origin)
+    assert convert(origin, "--to", "tiktoken", "--out", tmp_path / "t.json") == 1
+    assert "the name means json" in capsys.readouterr().err

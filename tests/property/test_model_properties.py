@@ -50,7 +50,10 @@ def test_the_first_loss_is_the_logarithm_of_the_vocabulary(
     decoder = family("decoder")
     model = decoder.build(config, vocab_size=vocab_size)
     ids = torch.randint(vocab_size, (2048 // config.context, config.context + 1))
-    batch = Batch(inputs_BT=ids[:, :-1], targets_BT=ids[:, 1:], weight=ids[:, 1:].numel())
+    after = ids[:, 1:]
+    batch = Batch(
+        inputs_BT=ids[:, :-1], targets_BT=after, weight=after.numel(), row_weight=after.shape[1]
+    )
     with torch.no_grad():
         loss = decoder.phases(model, config)[0].loss(model, batch)
     assert abs(loss.total.item() / loss.weight / math.log(vocab_size) - 1) < 0.02

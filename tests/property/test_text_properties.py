@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from primetone.errors import TextError
 from primetone.text.corpus import Corpus
 from primetone.text.readers import read_documents
-from primetone.text.store import TokenStore, write_store
+from primetone.text.store import TokenStore
+from primetone.text.store_writer import write_store
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 SOME_TEXT = TEXT.filter(bool)

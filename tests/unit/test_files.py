@@ -42,6 +42,35 @@ def test_writes_whole_bytes_and_pieces(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a", "b"]
 
 
+def test_the_file_behind_a_link_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "a").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("far/a")
+    (tmp_path / "chain").symlink_to("link")
+    for text in (b"new", b"newer"):
+        write_atomically(tmp_path / "chain", text)
+        assert (tmp_path / "far" / "a").read_bytes() == text
+    assert (tmp_path / "chain").is_symlink() and (tmp_path / "link").is_symlink()
+    (tmp_path / "dangling").symlink_to("far/b")
+    write_atomically(tmp_path / "dangling", b"made")
+    assert names(tmp_path / "far") == ["a", "b"]
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(FileError, match="links"):
+        write_atomically(tmp_path / "loop", b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd/1"), reason="no /proc here")
+def test_a_link_to_what_is_open_is_no_place(tmp_path: Path) -> None:
+    path = tmp_path / "open"
+    with path.open("wb") as file:
+        link = tmp_path / "stdout"  # as /dev/stdout is one
+        link.symlink_to(f"/proc/self/fd/{file.fileno()}")
+        for name in (link, Path(f"/proc/self/fd/{file.fileno()}")):
+            with pytest.raises(FileError, match="a device or a pipe"):
+                write_atomically(name, b"data")
+        assert link.is_symlink() and path.read_bytes() == b""
+
+
 def test_mode_follows_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:

@@ -61,14 +61,15 @@ def step_by_step(generator: Generator, noise: Noise, tokens_NS: Tensor) -> Tenso
         places = torch.arange(place + 1)
         style = generator.mapping(noise.style_NSE)
         visible = torch.ones(place + 1, place + 1, dtype=torch.bool).tril()
-        view = View(style, visible, places, generator.config.sight)
+        sight = generator.config.sight
+        view = View(style, visible, places, num_queries=place + 1, sight=sight)
         for number, block in enumerate(generator.blocks):
             added = None
-            if number < generator.config.noise_blocks:
+            if generator.has_noise(number):
                 known_noise = noise.blocks_BN2SE[number, :, 0, :place]
                 new_noise = noise.blocks_BN2SE[number, :, 1, place : place + 1]
                 added = torch.cat((known_noise, new_noise), dim=1)
-            x = block(x, view, style[:, places], added, None)
+            x = block(x, view, added, None)
         rows.append(generator.norm(x[:, -1]))
     return torch.stack(rows, dim=1)
 
@@ -128,7 +129,7 @@ def test_sampling_fills_up_behind_the_end() -> None:
 def test_words_are_drawn_as_often_as_their_probabilities_say() -> None:
     torch.manual_seed(0)
     probabilities = torch.tensor([0.0, 0.5, 0.0, 0.2, 0.3, 0.0])
-    counts = draw(probabilities.expand(100_000, -1)).bincount(minlength=6)
+    counts = draw(probabilities.expand(100_000, -1), torch.rand(100_000)).bincount(minlength=6)
     assert counts[probabilities == 0].tolist() == [0, 0, 0]
     torch.testing.assert_close(counts / 100_000, probabilities, rtol=0, atol=0.006)
 
@@ -207,7 +208,11 @@ def test_penalties_equal_those_of_one_hot_rows(kind: str, options: dict) -> None
         torch.testing.assert_close(narrow_grads[name], gradient, rtol=1e-10, atol=1e-12)
 
 
-def test_expected_rows_equal_probabilities_times_the_table() -> None:
+@pytest.mark.parametrize("few", [0, 1 << 24])
+def test_expected_rows_equal_probabilities_times_the_table(
+    few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("primetone.objectives.adversarial.FEW_PROBABILITIES", few)
     torch.manual_seed(4)
     shapes = ((N, S, 8), (V, 8), (V,), (V, 6))
     parts = [torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
@@ -277,7 +282,7 @@ def test_losses_are_their_definitions() -> None:
 def test_points_between_lie_between() -> None:
     torch.manual_seed(0)
     real, fake = torch.zeros(4, 2, 3), torch.ones(4, 2, 3)
-    between = interpolate(real, fake)
+    between = interpolate(real, fake, torch.rand(4))
     assert ((between >= 0) & (between <= 1)).all()
     assert all(len(row.unique()) == 1 for row in between)
     assert len(between.unique()) == 4

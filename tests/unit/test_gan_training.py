@@ -48,7 +48,8 @@ def some_sentences(count: int = 8) -> Batch:
     rows = torch.randint(1, V, (count, S))
     lengths = torch.randint(1, S, (count,))
     rows = torch.where(torch.arange(S) >= lengths[:, None], END, rows)
-    return Batch(inputs_BT=rows, targets_BT=rows, weight=int(is_word(rows, END).sum()))
+    weight = int(is_word(rows, END).sum())
+    return Batch(inputs_BT=rows, targets_BT=rows, weight=weight, row_weight=weight / count)
 
 
 def game(config: GanConfig) -> tuple[Gan, Game, Batch]:
@@ -136,18 +137,48 @@ def test_losses_add_up_over_micro_batches() -> None:
     whole = game_.generate(model.generator, batch)
     halves = []
     for rows in batch.inputs_BT.chunk(2):
-        part = Batch(inputs_BT=rows, targets_BT=rows, weight=int(is_word(rows, END).sum()))
-        found = game_.generate(model.generator, part)
-        halves.append(found.metrics["adversarial"] * len(rows) / part.weight)
-    total = whole.metrics["adversarial"] * len(batch.inputs_BT) / batch.weight
-    torch.testing.assert_close(sum(halves), total)
+        part = replace(batch, inputs_BT=rows, targets_BT=rows)
+        halves.append(game_.generate(model.generator, part).metrics["adversarial"])
+    torch.testing.assert_close(sum(halves), whole.metrics["adversarial"])
+
+
+def test_the_generator_learns_from_what_the_critic_read_once() -> None:
+    model, game_, batch = game(SMALL)
+    written = []
+    model.generator.register_forward_hook(lambda _, inputs, __: written.append(inputs[0]))
+    game_.criticise(model.critic, batch)
+    kept = game_._written
+    assert kept is not None
+    game_.generate(model.generator, batch)
+    assert torch.equal(written[-1][: len(kept[1])], kept[1])
+    game_.generate(model.generator, batch)
+    assert not torch.equal(written[-1][: len(kept[1])], kept[1])
+    model, game_, batch = game(replace(SMALL, generator_writes=True))
+    model.generator.register_forward_hook(lambda _, inputs, __: written.append(inputs[0]))
+    game_.criticise(model.critic, batch)
+    kept = game_._written
+    assert kept is not None
+    game_.generate(model.generator, batch)
+    assert not torch.equal(written[-1][: len(kept[1])], kept[1])
+
+
+def test_a_likelihood_now_and_then_weighs_as_much() -> None:
+    model, game_, batch = game(replace(SMALL, anchor_every=4))
+    torch.manual_seed(0)
+    losses = [game_.generate(model.generator, batch) for _ in range(200)]
+    with_anchor = [loss for loss in losses if "nats_per_token" in loss.metrics]
+    assert 30 < len(with_anchor) < 70
+    for loss in with_anchor[:5]:
+        adversarial = loss.metrics["adversarial"]
+        expected = adversarial + 0.5 * 4 * loss.metrics["nats_per_token"]
+        torch.testing.assert_close(loss.total, expected)
 
 
 def test_gumbel_noise_given_the_word_is_gumbel_noise() -> None:
     torch.manual_seed(0)
     logits = torch.tensor([1.0, -0.5, 0.3, -2.0]).expand(200_000, 1, 4)
     tokens = torch.multinomial(logits[:, 0].softmax(-1), 1)
-    noise = gumbel_given(logits, tokens)
+    noise = gumbel_given(logits, tokens, torch.rand_like(logits))
     assert torch.equal((logits + noise).argmax(-1), tokens)
     # over words drawn from the softmax the noise is Gumbel's again, word by word and independent
     euler = 0.5772157
@@ -248,8 +279,12 @@ def test_phases_begin_and_end_where_they_should(sayings: Path, tmp_path: Path) -
     assert any("nats_per_token" in line for line in lines_of(run) if line["event"] == "evaluate")
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_bits(sayings: Path, tmp_path: Path) -> None:
-    whole = tiny_run(sayings, tmp_path / "whole")
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
+    ema: float, sayings: Path, tmp_path: Path
+) -> None:
+    more = f"train.ema={ema}"
+    whole = tiny_run(sayings, tmp_path / "whole", more)
     expected, lines = whole.model().state_dict(), list(lines_of(whole))
     for stop in (3, 6):  # in the middle of the critic's time alone, and of both
         out = tmp_path / f"stopped{stop}"
@@ -257,11 +292,11 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(sayings: Path, tmp_path
         for step in (step for step in (3, 6, 8) if step > stop):
             shutil.rmtree(out / "checkpoints" / f"step_{step}")
         (out / "checkpoints" / "latest").write_text(f"step_{stop}\n")
-        run = primetone.train("gan", None, out, overrides=TINY, resume="auto")
+        run = primetone.train("gan", None, out, overrides=[*TINY, more], resume="auto")
         for name, weight in run.model().state_dict().items():
             assert torch.equal(weight, expected[name]), name
         for mine, theirs in zip(lines_of(run), lines, strict=True):
-            clocks = ("elapsed_seconds", "tokens_per_second", "path")
+            clocks = ("elapsed_seconds", "tokens_per_second", "mfu", "memory_bytes", "path")
             assert [v for k, v in mine.items() if k not in clocks] == [
                 v for k, v in theirs.items() if k not in clocks
             ]

@@ -63,7 +63,7 @@ def test_batches_depend_on_seed_and_number_only() -> None:
 
 def test_ranks_share_the_batches_of_one() -> None:
     whole = loader(batch_size=8)
-    parts = [loader(batch_size=4, rank=rank, world=2) for rank in range(2)]
+    parts = [loader(batch_size=8, rank=rank, world=2) for rank in range(2)]
     for number in range(30):
         joined = np.concatenate([part.starts(number) for part in parts])
         assert np.array_equal(joined, whole.starts(number))

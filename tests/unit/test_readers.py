@@ -174,6 +174,17 @@ def test_hints_for_undecodable_files(tmp_path: Path) -> None:
         texts(make(tmp_path / "a.txt", "text".encode("utf-16")))
     with pytest.raises(TextError, match="looks like a binary file"):
         texts(make(tmp_path / "a.bin", b"\x7fELF\0\0\xff\xfe"))
+    for text in ("na\u00efve caf\u00e9 in 1998", "he said \u201cno\u201d \u2014 \u2026"):
+        with pytest.raises(TextError, match="looks like windows-1252: give that encoding"):
+            texts(make(tmp_path / "a.txt", text.encode("cp1252")))
+    # UTF-8 with one damaged byte, bytes that windows-1252 has no letter for, and other scripts
+    for data in (
+        "caf\u00e9 \u2014 ".encode() + b"\xe9t\xe9",
+        b"a \x81\x8d b",
+        "\u043c\u0438\u0440 \u0434\u0430".encode("cp1251"),
+    ):
+        with pytest.raises(TextError, match="cp1252 and latin-1 are common"):
+            texts(make(tmp_path / "a.txt", data))
     with pytest.raises(TextError, match=r"expected utf-8, found byte 0xe2 at byte offset 1 .*end"):
         texts(make(tmp_path / "a.txt", b"a\xe2\x82"))
     with pytest.raises(TextError, match="expected ascii, found byte 0xc3 at byte offset 3"):

@@ -24,12 +24,14 @@ from primetone.recipe import (
 
 def test_the_presets_are_the_ones_we_speak_of() -> None:
     assert recipe_names() == (
+        "bpe-classic",
         "char",
         "char-classic",
         "decoder",
         "demo",
         "gan",
         "gan-classic",
+        "gan-toy",
         "signal",
         "signal-classic",
     )

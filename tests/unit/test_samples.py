@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,22 @@ def test_refusals() -> None:
             bleu(line, ["a"], 2)
     with pytest.raises(TextError, match="line: found half of a surrogate pair at character 1"):
         words(half)
+
+
+def test_measures_stand_under_their_public_names() -> None:
+    """As a user writes it, in a Python of its own: nothing else is imported first."""
+    code = (
+        "import primetone\n"
+        "measures = primetone.evaluation\n"
+        "lines, others = ['a b c', 'a b d', 'x'], ['a b c', 'y z']\n"
+        "tokens = [line.split() for line in lines]\n"
+        "assert measures.bleu(lines, others, 2) == measures.bleu(tokens, others, 2) > 0\n"
+        "assert 0 < measures.self_bleu(lines, 2) < 1\n"
+        "assert 0 < measures.jsd(lines, others, 1) < 1\n"
+        "assert measures.distinct(lines, 1) == 5 / 7\n"
+        "assert measures.novelty(lines, others) == 2 / 3\n"
+        "assert measures.longest_copies(lines, others) == [3, 2, 0]\n"
+        "import sys\n"
+        "assert not {'torch', 'numpy'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], timeout=100, check=True)

@@ -211,7 +211,9 @@ def test_training_lowers_the_loss_of_both_kinds() -> None:
         phase = SIGNAL.phases(model, config)[0]
         ids = some_ids(*shape)
         after = ids.roll(1, 1) if targets == "all" else ids[:, :1]
-        batch = Batch(inputs_BT=ids, targets_BT=after, weight=after.numel())
+        batch = Batch(
+            inputs_BT=ids, targets_BT=after, weight=after.numel(), row_weight=after.shape[1]
+        )
         optimizer = torch.optim.Adam(model.parameters(), 3e-3)
         losses = []
         for _ in range(30):

@@ -23,7 +23,8 @@ from primetone.errors import ConfigError, FileError, InternalError, StoreError, 
 from primetone.files import DirectoryCommit
 from primetone.text.corpus import Corpus
 from primetone.text.readers import Document
-from primetone.text.store import TokenStore, is_store, write_store
+from primetone.text.store import TokenStore, is_store
+from primetone.text.store_writer import write_store
 
 TEXTS = ["one", "two and a half", "", "three\n", "\u20ac"]
 
@@ -276,10 +277,10 @@ def rewritten(store: TokenStore, path: Path, change: Callable[[Path], None]) -> 
         ("vocab_size", 70_000, "expected dtype uint32 for a vocabulary of 70,000"),
         ("vocab_size", 301, "vocabulary of 300, found 301"),
         ("num_tokens", 29, "expected 29 tokens of 2 bytes, found 60 bytes"),
-        ("num_tokens", -1, "expected a positive integer in num_tokens, found -1"),
+        ("num_tokens", -1, "from 0 on in num_tokens, found -1"),
         ("num_tokens", 1 << 70, "expected 1,180,591,620,717,411,303,424 tokens"),
         ("num_documents", 5, "expected 6 rising u64 offsets"),
-        ("num_bytes", "many", "expected a positive integer in num_bytes, found 'many'"),
+        ("num_bytes", "many", "from 0 on in num_bytes, found 'many'"),
         ("block_bytes", 7, "one entry for each block"),
         ("ids_crc32", "x", "list of integers in ids_crc32"),
         ("documents_crc32", 0, "rising u64 offsets"),
@@ -339,7 +340,7 @@ KILLED = """
 import sys
 import numpy as np
 from primetone.text.readers import Document
-from primetone.text.store import write_store
+from primetone.text.store_writer import write_store
 sys.path.insert(0, sys.argv[2])
 from test_store import TableTokenizer
 print("ready", flush=True)

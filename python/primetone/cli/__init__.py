@@ -78,7 +78,11 @@ def _run(words: list[str]) -> int:
 def _explain(error: Exception) -> int:
     """One line about an error; a bug of ours says that it is one."""
     from primetone import explain_missing
-    from primetone.errors import Error, InternalError
+    from primetone.cli.console import process_number
+    from primetone.errors import ConfigError, Error, InternalError, LostRankError
+
+    if process_number() and isinstance(error, ConfigError | LostRankError):
+        return FAILED  # the first of several processes says it, or the one that ended them
 
     if isinstance(error, ModuleNotFoundError):
         error = explain_missing(error)
@@ -103,8 +107,12 @@ def _explain(error: Exception) -> int:
 
 
 def _complain(message: str) -> None:
+    number = os.environ.get("RANK", "0")
+    if message == "interrupted" and number != "0":
+        return
+    who = "primetone" if number == "0" else f"primetone, process {number}"
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"primetone: {'' if message == 'interrupted' else 'error: '}{message}\n")
+        sys.stderr.write(f"{who}: {'' if message == 'interrupted' else 'error: '}{message}\n")
         sys.stderr.flush()
 
 

@@ -21,6 +21,7 @@ from primetone.cli.learn import learn
 from primetone.cli.overlap import overlap
 from primetone.cli.plot import plot
 from primetone.cli.train import train
+from primetone.cli.vocab import sentences, vocab
 
 HELP = "Raw text to a tokenizer, a packed corpus, a trained model and new text."
 EXAMPLE = "Start with: primetone demo"
@@ -50,6 +51,8 @@ def build_app() -> App:
         count_tokens,
         compare_tokenizers,
         overlap,
+        vocab,
+        sentences,
         train,
         evaluate,
         generate,

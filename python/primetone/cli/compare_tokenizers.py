@@ -36,11 +36,12 @@ def compare_tokenizers(
     second
         Another.
     texts
-        Files, folders or globs (.txt, .jsonl, each also .gz or .zst), or - for standard input.
+        Files, folders or globs (.txt, .jsonl, each also .gz or .zst; .parquet), or - for standard
+        input.
     encoding
         The encoding of the texts.
     field
-        The field of .jsonl records that holds the text.
+        The field of .jsonl records, and the column of .parquet files, that holds the text.
     threads
         Threads to use; all cores when not given. Speed is that of encoding what is in memory.
     show

@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any
 
@@ -15,6 +16,12 @@ from cyclopts import Parameter
 
 REDRAW_SECONDS = 0.1
 LINE_SECONDS = 2.0
+
+
+def process_number() -> int:
+    """Which of the processes that torchrun started this is; 0 alone, and the one that speaks."""
+    number = os.environ.get("RANK", "0")
+    return int(number) if number.isdecimal() else 0
 
 
 class UsageError(Exception):
@@ -36,6 +43,22 @@ def require_texts(texts: Sequence[str]) -> list[str]:
     if not texts:
         raise UsageError("expected at least one text: a file, folder or glob, or - for stdin")
     return list(texts)
+
+
+def make_place(out: Path) -> None:
+    """Make the folder of a file to write, and refuse now what could not be written there later."""
+    from primetone.files import require_place
+
+    make_folder(out.parent)
+    require_place(out)
+
+
+def make_folder(folder: Path) -> None:
+    """A folder with those above it; one that is there is fine."""
+    from primetone.files import explained
+
+    with explained(folder, "create"):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def print_json(tree: Any) -> None:
@@ -106,7 +129,7 @@ class Progress:
         is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._is_shown = False
         self._redraws = is_terminal
-        self._draws = is_terminal if wanted is None else wanted
+        self._draws = (is_terminal if wanted is None else wanted) and process_number() == 0
         self._pause = REDRAW_SECONDS if is_terminal else LINE_SECONDS
         self._drawn_at = 0.0
 

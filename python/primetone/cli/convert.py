@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from primetone.cli.console import UsageError, print_json, print_note
+from primetone.cli.console import UsageError, make_place, print_json, print_note
 
-Format = Literal["json", "tiktoken", "gpt2", "tekken", "merges"]
+Format = Literal["json", "tiktoken", "gpt2", "tekken", "merges", "csv"]
 
 
 def convert(
@@ -37,11 +37,12 @@ def convert(
     Parameters
     ----------
     tokenizer
-        A tokenizer.json, .tiktoken, merges.txt (with vocab.json or vocab.txt), tekken.json or
-        .merges file.
+        A tokenizer.json, .tiktoken, merges.txt (with vocab.json or vocab.txt), tekken.json,
+        .merges or .csv file.
     to
         json is Hugging Face's tokenizer.json, gpt2 is merges.txt with vocab.json, tekken is
-        Mistral's, merges is primetone's own text file with the counts.
+        Mistral's, merges is primetone's own text file with the counts, csv is a list of words as
+        rows of id,word.
     out
         The file to write (for gpt2 a name that ends in merges.txt); an older one is replaced.
     source
@@ -63,7 +64,7 @@ def convert(
     json
         Print the result as JSON.
     """
-    from primetone.files import json_bytes, write_atomically
+    from primetone.files import explained, json_bytes, write_atomically
     from primetone.text.tokenizer import Tokenizer
 
     loaded = Tokenizer.load(
@@ -76,13 +77,15 @@ def convert(
         unknown=unknown,
     )
     written = loaded
-    files = [out]
     if renumber:
         written, new_ids = loaded.renumbered()
+    make_place(out)
+    id_map = out.with_name(out.name + ".id_map.json")
+    with explained(id_map, "remove"):
+        id_map.unlink(missing_ok=True)  # of the file that is replaced
     written.save(out, format=to)
     if renumber:
-        files.append(out.with_name(out.name + ".id_map.json"))
-        write_atomically(files[-1], json_bytes(new_ids))
+        write_atomically(id_map, json_bytes(new_ids))
         if written != loaded:
             print_note("the ids are new; ids encoded before mean other tokens now")
     if json:
@@ -96,7 +99,7 @@ def convert(
                 "num_merges": len(written.merges),
                 "fingerprint": written.fingerprint,
                 "source_fingerprint": loaded.fingerprint,
-                "id_map": str(files[-1]) if renumber else None,
+                "id_map": str(id_map) if renumber else None,
             }
         )
         return

@@ -13,6 +13,7 @@ from primetone.cli.console import (
     UsageError,
     count_words,
     duration_words,
+    make_place,
     print_json,
     print_note,
     require_texts,
@@ -48,7 +49,8 @@ def count(
     Parameters
     ----------
     texts
-        Files, folders or globs (.txt, .jsonl, each also .gz or .zst), or - for standard input.
+        Files, folders or globs (.txt, .jsonl, each also .gz or .zst; .parquet), or - for standard
+        input.
     out
         The file to write; an older one is replaced in one step.
     split
@@ -62,7 +64,7 @@ def count(
     encoding
         The encoding of the texts; bytes takes them as they are.
     field
-        The field of .jsonl records that holds the text.
+        The field of .jsonl records, and the column of .parquet files, that holds the text.
     per
         What one document is in plain text: each is split by itself.
     separator
@@ -80,12 +82,11 @@ def count(
     json
         Print the result as JSON.
     """
-    from primetone.files import require_place
     from primetone.text.corpus import Corpus
     from primetone.text.counts import WordCounts
 
     sources = require_texts(texts)
-    require_place(out)
+    make_place(out)
     started = time.monotonic()
     corpus = Corpus.read(
         sources,
@@ -142,6 +143,7 @@ def merge_counts(
 
     if not counts:
         raise UsageError("expected at least one file of counts")
+    make_place(out)
     started = time.monotonic()
     merged = WordCounts.merge(counts, temp_dir=out.parent if temp_dir is None else temp_dir)
     with Progress(wanted=progress) as shown:

@@ -37,11 +37,12 @@ def count_tokens(
     tokenizer
         A tokenizer.json (or .tiktoken, or merges.txt) file.
     texts
-        Files, folders or globs (.txt, .jsonl, each also .gz or .zst), or - for standard input.
+        Files, folders or globs (.txt, .jsonl, each also .gz or .zst; .parquet), or - for standard
+        input.
     encoding
         The encoding of the texts.
     field
-        The field of .jsonl records that holds the text.
+        The field of .jsonl records, and the column of .parquet files, that holds the text.
     threads
         Threads to use; all cores when not given. The result does not depend on it.
     json

@@ -16,6 +16,8 @@ from primetone.cli.console import (
     UsageError,
     count_words,
     duration_words,
+    make_folder,
+    make_place,
     print_json,
     print_note,
     require_texts,
@@ -73,7 +75,8 @@ def learn(
     Parameters
     ----------
     texts
-        Files, folders or globs (.txt, .jsonl, each also .gz or .zst), or - for standard input.
+        Files, folders or globs (.txt, .jsonl, each also .gz or .zst; .parquet), or - for standard
+        input.
     vocab_size
         Entries of the vocabulary, for bpe and word (4096 when not given). Several sizes, with
         commas, are prefixes of one run: tokenizer-SIZE.json in the folder --out.
@@ -112,7 +115,7 @@ def learn(
     encoding
         The encoding of the texts; bytes takes them as they are.
     field
-        The field of .jsonl records that holds the text.
+        The field of .jsonl records, and the column of .parquet files, that holds the text.
     per
         What one document is in plain text: each is split by itself.
     separator
@@ -163,8 +166,15 @@ def learn(
             "--extend": extend,
             "--max-memory": max_memory,
             "--unknown": None if unknown == "error" or of_characters else unknown,
+            "--split": split,
+            "--tie": None if tie == "hf" else tie,
+            "--min-count": None if min_count == 1 else min_count,
+            "--max-token-bytes": max_token_bytes,
+            "--duplicates": None if duplicates == "skip" else duplicates,
         },
     )
+    if max_token_rule != "exact" and max_token_bytes is None:
+        raise UsageError("--max-token-rule says how --max-token-bytes counts: give that, too")
     if extend is not None and (special or pattern or split):
         raise UsageError("--extend keeps the split and the special tokens of its tokenizer")
     _require_writable(out, sizes, tie if kind == "bpe" and extend is None else None)
@@ -193,7 +203,7 @@ def learn(
     options: dict[str, Any] = {} if special is None else {"specials": tuple(special)}
     temp_dir = (out if len(sizes) > 1 else out.parent) if temp_dir is None else temp_dir
     if len(sizes) > 1:
-        _make_folder(out)
+        make_folder(out)
     with Progress(wanted=progress) as shown:
         shown.show("reading")
         if kind == "char":
@@ -255,12 +265,16 @@ def _refuse_contradictions(kind: str, given: Mapping[str, object]) -> None:
     reasons = {
         "--vocab-size": f"a {kind} vocabulary has its own size",
         "--pattern": f"a {kind} tokenizer has no pieces",
+        "--split": f"a {kind} tokenizer has no pieces",
         "--from-counts": f"a {kind} tokenizer is not made from counts",
         "--max-memory": f"a {kind} tokenizer takes no memory to speak of",
     }
     for option, reason in reasons.items():
         if given[option] is not None and not learns:
             raise UsageError(f"{option} is for bpe and word; {reason}")
+    for option in ("--tie", "--min-count", "--max-token-bytes", "--duplicates"):
+        if given[option] is not None and kind != "bpe":
+            raise UsageError(f"{option} is for bpe, which alone learns merges")
     if given["--extend"] is not None and kind != "bpe":
         raise UsageError(f"--extend is for bpe; a {kind} vocabulary cannot be extended")
     if given["--unknown"] is not None and kind != "char":
@@ -269,7 +283,6 @@ def _refuse_contradictions(kind: str, given: Mapping[str, object]) -> None:
 
 def _require_writable(out: Path, sizes: list[int], tie: str | None) -> None:
     """What cannot be written is refused before a word is read."""
-    from primetone.files import require_place
     from primetone.text.tokenizer_files import format_of, require_format
 
     if len(sizes) > 1:
@@ -284,14 +297,7 @@ def _require_writable(out: Path, sizes: list[int], tie: str | None) -> None:
             f"learns and --tie {tie} does not: learn with --tie raw, or write tokenizer.json and "
             "convert that with --renumber"
         )
-    require_place(out)
-
-
-def _make_folder(folder: Path) -> None:
-    from primetone.files import explained
-
-    with explained(folder, "create"):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_place(out)
 
 
 def _write(

@@ -16,6 +16,7 @@ from primetone.cli.console import (
     duration_words,
     print_json,
     print_note,
+    process_number,
 )
 
 
@@ -24,6 +25,7 @@ def train(
     /,
     *overrides: str,
     data: Annotated[list[Texts] | None, Parameter(negative=())] = None,
+    validation: Annotated[list[Texts] | None, Parameter(negative=())] = None,
     out: Path | None = None,
     tokenizer: Path | None = None,
     resume: Literal["never", "auto"] = "never",
@@ -31,7 +33,8 @@ def train(
 ) -> None:
     """Train a model as a recipe says, and keep everything in a run directory.
 
-    Ctrl-C and SIGTERM finish the step and save; --resume auto goes on from there.
+    Ctrl-C and SIGTERM finish the step and save; --resume auto goes on from there. On several
+    processes or GPUs: torchrun --nproc-per-node 2 -m primetone train, and the same words after it.
     `primetone inspect recipe` lists recipes and explains their keys.
 
     For example:
@@ -46,11 +49,15 @@ def train(
     overrides
         Values on top of the recipe: key=value, such as train.steps=500.
     data
-        A text (file, folder, glob, or - for standard input; repeat for several) or a token store.
+        A text (file, folder, glob, or - for standard input; repeat for several) or a token store;
+        gan-toy makes its own.
+    validation
+        A text to validate on, in place of a share of the data; repeat for several.
     out
         The run directory to make; runs/RECIPE when not given.
     tokenizer
-        A tokenizer.json to use in place of learning one. A token store brings its own.
+        A tokenizer.json, or a words.csv, to use in place of learning one. A token store brings
+        its own.
     resume
         auto goes on with the run in --out if there is one; never refuses to touch it.
     json
@@ -64,8 +71,6 @@ def train(
                 "such as train.steps=500"
             )
     folder = out if out is not None else Path("runs") / Path(recipe).stem
-    if not data and not (resume == "auto" and folder.exists()):
-        raise UsageError("expected --data: a text or a token store to train on")
     with Progress() as progress:
         progress.show("starting")
         from primetone.recipe import load_recipe
@@ -73,15 +78,21 @@ def train(
         from primetone.text.tokenizer import Tokenizer
 
         chosen = load_recipe(recipe, overrides)
+        may_lack_data = chosen.data.builtin != "none" or (resume == "auto" and folder.exists())
+        if not data and not may_lack_data:
+            raise UsageError("expected --data: a text or a token store to train on")
         run = train_run(
             chosen,
             list(data or ()),
             folder,
+            validation=validation,
             tokenizer=None if tokenizer is None else Tokenizer.load(tokenizer),
             resume=resume,
             progress=progress.stage,
             report=TrainingLine(progress, chosen.train.steps, chosen.train.max_seconds).show,
         )
+    if process_number() != 0:
+        return
     facts = run.facts()
     if json:
         print_json(facts)

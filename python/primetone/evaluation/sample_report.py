@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from primetone.errors import TextError
+from primetone.evaluation.language import LanguageQuality, measure_language
 from primetone.evaluation.samples import SampleQuality, measure_samples, words
 
 __all__ = ["SampleReport", "ngram_sentences", "report_samples"]
@@ -40,6 +41,8 @@ class SampleReport:
     rows: Mapping[str, SampleQuality]
     num_samples: int
     num_references: int
+    language: Mapping[str, LanguageQuality] | None = None
+    """For the same rows, where the text is of a language that is known exactly."""
 
     def verdict(self) -> str:
         """One sentence: whether the model is closer to real text than counting is."""
@@ -64,6 +67,11 @@ class SampleReport:
             [name, *(_cell(quality, field, place) for _, field, place in _COLUMNS)]
             for name, quality in self.rows.items()
         ]
+        if self.language is not None:
+            head += ["grammatical", "entropy kept"]
+            for row in body:
+                found = self.language[row[0]]
+                row += [f"{found.grammatical:.3f}", f"{found.entropy_kept:.3f}"]
         widths = [max(len(row[at]) for row in (head, *body)) for at in range(len(head))]
         lines = [
             "  ".join(
@@ -80,11 +88,15 @@ class SampleReport:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""
+        language = {name: found.to_dict() for name, found in (self.language or {}).items()}
         return {
             "verdict": self.verdict(),
             "num_samples": self.num_samples,
             "num_references": self.num_references,
-            "rows": {name: quality.to_dict() for name, quality in self.rows.items()},
+            "rows": {
+                name: {**quality.to_dict(), **language.get(name, {})}
+                for name, quality in self.rows.items()
+            },
         }
 
 
@@ -94,11 +106,13 @@ def report_samples(
     references: Sequence[str],
     training: Sequence[str],
     seed: int = 0,
+    language: Mapping[str, float] | None = None,
 ) -> SampleReport:
     """Measure each model's `samples`, and beside them real and counted sentences, as many of each.
 
     `training` is where the real sentences and the counts are from, `references` what all are
-    compared with. Errors: TextError where there are too few sentences.
+    compared with. `language` has the probability of every sentence of the language they are in,
+    where that is known. Errors: TextError where there are too few sentences.
     """
     count = min(len(training), *(len(lines) for lines in samples.values()))
     if min(count, len(references)) < LEAST_SENTENCES:
@@ -119,7 +133,14 @@ def report_samples(
         name: measure_samples(lines, references, None if name == "real" else known)
         for name, lines in written.items()
     }
-    return SampleReport(rows=rows, num_samples=count, num_references=len(references))
+    known_language = None
+    if language is not None:
+        known_language = {
+            name: measure_language(lines, language) for name, lines in written.items()
+        }
+    return SampleReport(
+        rows=rows, num_samples=count, num_references=len(references), language=known_language
+    )
 
 
 def ngram_sentences(

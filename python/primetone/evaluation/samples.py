@@ -1,7 +1,7 @@
 """How generated sentences compare with real ones: the same measures for every model.
 
 Sentences are lists of tokens (`str`), or lines, which are cut into words in lower case: runs of
-letters, marks and digits with apostrophes inside, every other sign alone. With that rule the
+letters, marks and digits with apostrophes inside, every other sign alone (docs/words.md). The
 published figures of COCO captions (10,000 training lines as samples, the test lines as references)
 come out to three digits: BLEU-2..5 .740 .520 .337 .218, self-BLEU-5 .416.
 
@@ -117,23 +117,23 @@ def measure_samples(
     Errors: as `bleu`, and ConfigError for one sample, or where no sentence of the samples, or none
     of the references, has 4 tokens.
     """
-    # one str is no list of lines: it stays what it is, to be refused
-    samples, references = (
-        each if isinstance(each, str) else list(each) for each in (samples, references)
+    found = _rust_tok.measure(
+        samples,
+        references,
+        training,
+        bleu=BLEU_ORDERS[-1],
+        jsd=JSD_ORDERS[-1],
+        distinct=DISTINCT_ORDERS[-1],
     )
-    top = BLEU_ORDERS[-1]
     lowest = BLEU_ORDERS[0] - 1
-    novel, copied = None, None
-    if training is not None:
-        novel, longest = _rust_tok.copies(samples, training)
-        copied = sum(longest) / len(longest)
+    longest = found["longest"]
     return SampleQuality(
-        num_samples=len(samples),
-        bleu=_rust_tok.bleu(samples, references, top)[lowest:],
-        backward_bleu=_rust_tok.bleu(references, samples, top)[lowest:],
-        self_bleu=_rust_tok.self_bleu(samples, top)[lowest:],
-        jsd=_rust_tok.divergence(samples, references, JSD_ORDERS[-1]),
-        distinct=_rust_tok.distinct(samples, DISTINCT_ORDERS[-1]),
-        novelty=novel,
-        longest_copy=copied,
+        num_samples=found["num_samples"],
+        bleu=found["bleu"][lowest:],
+        backward_bleu=found["backward_bleu"][lowest:],
+        self_bleu=found["self_bleu"][lowest:],
+        jsd=found["jsd"],
+        distinct=found["distinct"],
+        novelty=found["novelty"],
+        longest_copy=None if longest is None else sum(longest) / len(longest),
     )

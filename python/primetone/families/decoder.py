@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal, final
 
 import torch
@@ -18,6 +19,7 @@ from primetone.config import option
 from primetone.contracts import Capability, Phase, Role, Window
 from primetone.errors import ConfigError, TextError
 from primetone.nn.attention import LayerCache, QueryKeyNorm, RotaryTables, SelfAttention
+from primetone.nn.kernels import dropout
 from primetone.nn.layers import (
     Activation,
     FeedForward,
@@ -55,6 +57,9 @@ class DecoderConfig:
     )
     bias: bool = option(False, "biases in linear layers and layer norms")
     dropout: float = option(0.0, "probability of dropping a channel", minimum=0.0, below=1.0)
+    label_smoothing: float = option(
+        0.0, "share of every target that goes to all tokens, in training", minimum=0.0, below=1.0
+    )
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
@@ -106,7 +111,7 @@ class Block(nn.Module):
         return self.feed_forward_norm(x_BTD + self._drop(self.feed_forward(x_BTD)))
 
     def _drop(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.dropout, self.training) if self.dropout else x
+        return dropout(x, self.dropout, training=self.training)
 
 
 @final
@@ -193,9 +198,7 @@ class Decoder(nn.Module):
             x_BTD = x_BTD + self.positions.weight[start:stop] * scale if learned else x_BTD
         if self.config.positions == "sinusoidal":
             x_BTD = x_BTD + self.position_table_TD[start:stop]
-        if self.config.dropout:
-            x_BTD = F.dropout(x_BTD, self.config.dropout, self.training)
-        return x_BTD
+        return dropout(x_BTD, self.config.dropout, training=self.training)
 
     def _rotary_tables(self, *, start: int, x_BTD: Tensor) -> RotaryTables | None:
         if self.config.positions != "rotary":
@@ -308,7 +311,8 @@ class DecoderFamily:
 
     def phases(self, model: Decoder, config: DecoderConfig) -> tuple[Phase, ...]:
         """One phase: the likelihood of the next token."""
-        return (Phase(name="likelihood", module=model, loss=next_token_loss, roles=model.roles()),)
+        loss = partial(next_token_loss, smoothing=config.label_smoothing)
+        return (Phase(name="likelihood", module=model, loss=loss, roles=model.roles()),)
 
     def writer(
         self,

@@ -14,13 +14,15 @@ from primetone.errors import FileError
 from primetone.files.failures import explained
 from primetone.files.temporaries import create_temporary, retrying, sweep_stale, sync_directory
 
+MOST_LINKS = 40
+
 
 def write_atomically(path: str | os.PathLike[str], data: bytes | Iterable[bytes]) -> None:
     """Write ``data`` to ``path`` so that a crash leaves the old file or the new one, never a mix.
 
-    ``data`` may be an iterable of pieces, written as they come. A symbolic link at ``path`` is
-    replaced by the file. Errors: FileError with errno and path; the old file is then untouched
-    and no temporary file is left.
+    ``data`` may be an iterable of pieces, written as they come. Of a symbolic link at ``path`` the
+    file behind it is replaced. Errors: FileError with errno and path; the old file is then
+    untouched and no temporary file is left.
     """
     is_whole = isinstance(data, bytes | bytearray | memoryview)
     pieces: Iterable[bytes] = (data,) if is_whole else data  # type: ignore[assignment]
@@ -32,11 +34,9 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | Iterable[bytes]
 
 def require_place(path: str | os.PathLike[str]) -> None:
     """FileError now where writing ``path`` would fail later: no folder, no permission, no file."""
-    target = Path(path)
-    with explained(target, "write"):
+    with explained(Path(path), "write"):
+        target = _behind_links(Path(path))
         _refuse_special_file(target)
-        if target.is_dir():
-            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
         with tempfile.TemporaryFile(dir=target.parent):
             pass
 
@@ -60,6 +60,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 @contextlib.contextmanager
 def _replacing(target: Path, needed_bytes: int | None) -> Iterator[tuple[Path, int]]:
     with explained(target, "write", needed_bytes):
+        target = _behind_links(target)
         _refuse_special_file(target)
         sweep_stale(target.parent, name=target.name)
         temporary, descriptor = create_temporary(target, _open_new_file)
@@ -80,6 +81,20 @@ def _replacing(target: Path, needed_bytes: int | None) -> Iterator[tuple[Path, i
         sync_directory(target.parent)
 
 
+def _behind_links(target: Path) -> Path:
+    """The file that a name leads to; what renaming puts in place of a link would leave that file.
+
+    Links of the system to what is open in a process (``/dev/stdout``) lead to no name of a file.
+    """
+    for _ in range(MOST_LINKS):
+        if os.path.realpath(target.parent).startswith("/proc/"):
+            raise _special(target, "a device or a pipe")
+        if not target.is_symlink():
+            return target
+        target = target.parent / os.readlink(target)
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
 def _refuse_special_file(target: Path) -> None:
     """Renaming over a device or a pipe would destroy it; over a directory, fail late."""
     try:
@@ -87,12 +102,15 @@ def _refuse_special_file(target: Path) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return
     if not stat.S_ISREG(mode):
-        kind = "a directory" if stat.S_ISDIR(mode) else "a device or a pipe"
-        raise FileError(
-            f"cannot write {target}: expected a file name, found {kind}; choose another name",
-            errno=errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL,
-            filename=str(target),
-        )
+        raise _special(target, "a directory" if stat.S_ISDIR(mode) else "a device or a pipe")
+
+
+def _special(target: Path, kind: str) -> FileError:
+    return FileError(
+        f"cannot write {target}: expected a file name, found {kind}; choose another name",
+        errno=errno.EISDIR if kind == "a directory" else errno.EINVAL,
+        filename=str(target),
+    )
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

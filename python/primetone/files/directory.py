@@ -50,6 +50,8 @@ class DirectoryCommit:
     def __init__(self, target: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         self.target = Path(os.path.abspath(target))
         self.overwrite = overwrite
+        self.known_hashes: dict[str, str] = {}
+        """The blake3 of files by name, where a writer took it of what it wrote."""
         self._folder = Path()
         self._lock = -1
 
@@ -101,7 +103,7 @@ class DirectoryCommit:
             {
                 "name": name,
                 "size": (self._folder / name).stat().st_size,
-                "blake3": hash_file(self._folder / name),
+                "blake3": self.known_hashes.get(name) or hash_file(self._folder / name),
             }
             for name in files
         ]

@@ -20,6 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from primetone.nn import draws
+
 PLAIN_ATTENTION_CONTEXT = 256
 """On a CPU, contexts up to this length take attention written out; then the tiled kernel wins."""
 
@@ -44,9 +46,9 @@ def dropout(x: Tensor, share: float, *, training: bool) -> Tensor:
     """x with a share of its elements 0 and the others larger, so that the mean stays."""
     if not training or share == 0.0:
         return x
-    if x.device.type != "cpu":
+    if x.device.type != "cpu" and draws.num_keyed() is None:
         return F.dropout(x, share)
-    return x * _kept(x, share).mul_(1 / (1 - share))
+    return x * (_kept(x, share) * (1 / (1 - share)))
 
 
 def relu_dropout(x: Tensor, share: float, *, training: bool) -> Tensor:
@@ -54,7 +56,7 @@ def relu_dropout(x: Tensor, share: float, *, training: bool) -> Tensor:
     if not training or share == 0.0:
         return F.relu(x)
     if x.device.type != "cpu":
-        return F.dropout(F.relu(x), share)
+        return dropout(F.relu(x), share, training=training)
     y: Tensor = _ReLUDropout.apply(x, share)
     return y
 
@@ -144,13 +146,19 @@ class _SquaredReLU(torch.autograd.Function):
 def _kept(like: Tensor, share: float) -> Tensor:
     """Zeros for `share` of the elements, to 1 / 65,536, and ones for the rest.
 
-    Every draw of 64 bits of torch's generator decides four elements, where `bernoulli_` draws for
-    each. Half a million elements, one core: torch's dropout takes 7.5 ms (measured), these passes
-    about 0.9 ms together (estimated from their parts, to be measured). A comparison writes
-    numbers as fast as truths, and products with truths are slow.
+    Every draw of 64 bits decides four elements, where `bernoulli_` draws for each: half a million
+    elements, one core, 7.5 ms by torch's dropout. Where samples have keys, the first axis is
+    samples, or samples times something. A comparison writes numbers as fast as truths, and
+    products with truths are slow.
     """
-    draws = torch.empty(-(-like.numel() // 4), dtype=torch.int64).random_(-(1 << 63), None)
-    numbers = draws.view(torch.int16)[: like.numel()].view(like.shape)
+    if (samples := draws.num_keyed()) is not None:
+        assert len(like) % samples == 0, "the first axis is samples"
+        size = like.numel() // samples
+        found = draws.bits(-(-size // 4)).view(torch.int16)[:, :size]
+    else:
+        found = torch.empty(-(-like.numel() // 4), dtype=torch.int64).random_(-(1 << 63), None)
+        found = found.view(torch.int16)[: like.numel()]
+    numbers = found.reshape(like.shape)
     kept = torch.empty_like(like, memory_format=torch.contiguous_format)
     return torch.ge(numbers, round(share * 65_536) - 32_768, out=kept)
 

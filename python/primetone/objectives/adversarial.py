@@ -31,6 +31,10 @@ Penalty: TypeAlias = Literal["none", "gradient", "zero-centred"]
 at reals and at fakes, R1 + R2 (arXiv 1801.04406, as in R3GAN, 2501.05441)."""
 
 
+FEW_PROBABILITIES = 1 << 24
+"""Up to so many `expected_rows` has them all in memory, which is faster; above in pieces."""
+
+
 def critic_loss(kind: Adversarial, real: Tensor, fake: Tensor) -> Tensor:
     """What the critic minimises, for scores of the same shape."""
     match kind:
@@ -79,22 +83,26 @@ def distance_from_one(squared_norms_N: Tensor) -> Tensor:
     return ((squared_norms_N + 1e-12).sqrt() - 1).square()
 
 
-def interpolate(real: Tensor, fake: Tensor) -> Tensor:
-    """Points between reals and fakes, one random share for each sentence (the first axis)."""
-    shape = (len(real), *[1] * (real.ndim - 1))
-    share = torch.rand(shape, dtype=real.dtype, device=real.device)
+def interpolate(real: Tensor, fake: Tensor, shares_N: Tensor) -> Tensor:
+    """Points between reals and fakes, `shares_N` of each sentence (the first axis) real."""
+    share = shares_N.to(real).view(-1, *[1] * (real.ndim - 1))
     return share * real + (1 - share) * fake
 
 
 def expected_rows(
     hidden_NSE: Tensor, head_VE: Tensor, bias_V: Tensor, table_VD: Tensor, *, temperature: float
 ) -> Tensor:
-    """softmax((h U^T + b) / temperature) W: the mean row of `table_VD`, without (N, S, V).
+    """softmax((h U^T + b) / temperature) W: the mean row of `table_VD`.
 
-    That is attention with queries [h, 1], keys [U, b] and values W, so a fused kernel computes it
-    and its gradients in pieces.
+    That is attention with queries [h, 1], keys [U, b] and values W, so where (N, S, V) is large a
+    fused kernel computes it and its gradients in pieces. Measured for 1,280 rows, V 2,002, one
+    core, both ways: float32 38 and 39 ms, bfloat16 29 in pieces and 15 at once.
     """
     N, S, E = hidden_NSE.shape
+    if N * S * len(head_VE) <= FEW_PROBABILITIES:
+        logits_NSV = F.linear(hidden_NSE, head_VE, bias_V) / temperature
+        dtype = torch.promote_types(logits_NSV.dtype, torch.float32)
+        return logits_NSV.softmax(-1, dtype=dtype) @ table_VD
     width = max(E + 1, table_VD.shape[1])
     queries = F.pad(hidden_NSE.reshape(1, 1, N * S, E), (0, 1), value=1.0)
     keys = torch.cat((head_VE, bias_V[:, None]), dim=1)[None, None]

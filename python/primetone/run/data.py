@@ -17,7 +17,8 @@ from primetone.files import read_json, write_json
 from primetone.recipe import DataConfig, Recipe, TokenizerConfig
 from primetone.text.corpus import Corpus, CorpusSplit
 from primetone.text.special_names import CHARACTER_SPECIALS
-from primetone.text.store import TokenStore, is_store, write_store
+from primetone.text.store import TokenStore, is_store
+from primetone.text.store_writer import write_store
 from primetone.text.tokenizer import Tokenizer
 
 Sources = Sequence[str | os.PathLike[str]] | Corpus
@@ -36,6 +37,8 @@ class DataRecord:
     kind: Literal["text", "store"] = option(help="made from text, or spans of a store elsewhere")
     sources: tuple[str, ...] = option(help="the texts, or the store, as absolute paths")
     fingerprint: str = option(help="of the corpus, or of the store")
+    validation_sources: tuple[str, ...] = option((), "the texts to validate on, if given apart")
+    validation_fingerprint: str = option("", "of the validation text, if given apart")
     train_tokens: int = option(help="tokens to train on", minimum=1)
     validation_tokens: int = option(help="tokens to validate on", minimum=1)
 
@@ -54,21 +57,28 @@ def prepare_data(
     sources: Sources,
     *,
     window: Window,
+    validation: Sources | None = None,
     tokenizer: Tokenizer | None = None,
     progress: StageProgress | None = None,
 ) -> Tokenizer:
     """Write what a run in `folder` needs of its data, and data.json; the tokenizer it is of.
 
-    Errors: TextError when a side has too few tokens, StoreError when a store is of another
-    tokenizer than `tokenizer`.
+    All of `sources` is trained on where `validation` is a text apart. Errors: TextError when a side
+    has too few tokens or both are one text, StoreError when a store is of another tokenizer than
+    `tokenizer`.
     """
     if tokenizer is not None:
         _require_kind(recipe, tokenizer, "tokenizer given")
     if (store := _only_store(sources)) is not None:
+        if validation is not None:
+            raise ConfigError(
+                "expected text to train on where a validation text is given apart, found a token "
+                f"store: {store}; give both as text, or leave --validation out"
+            )
         found, record = _take_store(recipe, store, tokenizer)
         _require_kind(recipe, found, "tokenizer of the store")
     else:
-        found, record = _encode_text(folder, recipe, sources, tokenizer, progress)
+        found, record = _encode_text(folder, recipe, sources, validation, tokenizer, progress)
     _require_tokens(record, window)
     head = {"format": FORMAT, "version": VERSION}
     write_json(folder / DATA_FILE, {**head, "data": encode(record)})
@@ -108,18 +118,28 @@ def open_data(folder: Path, record: DataRecord, tokenizer: Tokenizer) -> RunData
     )
 
 
-def require_same_data(record: DataRecord, recipe: Recipe, sources: Sources) -> None:
+def require_same_data(
+    record: DataRecord, recipe: Recipe, sources: Sources | None, validation: Sources | None
+) -> None:
     """A resumed run goes on with the data it began with, or not at all."""
-    if (store := _only_store(sources)) is not None:
-        found = TokenStore.open(store, verify=False).fingerprint
-    else:
-        found = read_corpus(recipe.data, sources).fingerprint
-    if found != record.fingerprint:
-        raise RunError(
-            "cannot resume with other data: expected the content that the run began with "
-            f"({', '.join(record.sources)}, fingerprint {record.fingerprint}), found "
-            f"{', '.join(_names(sources))} with {found}; leave --data out, or start a new run"
-        )
+    sides = (
+        ("--data", sources, record.sources, record.fingerprint),
+        ("--validation", validation, record.validation_sources, record.validation_fingerprint),
+    )
+    for option_name, given, names, fingerprint in sides:
+        if given is None:
+            continue
+        if (store := _only_store(given)) is not None:
+            found = TokenStore.open(store, verify=False).fingerprint
+        else:
+            found = read_corpus(recipe.data, given).fingerprint
+        if found != fingerprint:
+            raise RunError(
+                "cannot resume with other data: expected the content that the run began with "
+                f"({', '.join(names) or 'none'}, fingerprint {fingerprint or 'none'}), found "
+                f"{', '.join(_names(given))} with {found}; leave {option_name} out, or start a new "
+                "run"
+            )
 
 
 def text_of(stream: TokenStream, tokenizer: Tokenizer, *, max_bytes: int | None = None) -> bytes:
@@ -144,6 +164,14 @@ def learn_tokenizer(
     text: which characters exist is no secret worth an error at the first rare one.
     """
     match config.kind:
+        case "bpe" if config.units == "characters":
+            return Tokenizer.learn_characters(
+                split.train.texts(),
+                vocab_size=config.vocab_size,
+                lowercase=config.case == "lower",
+                unknown=config.unknown,
+                progress=progress,
+            )
         case "bpe" | "word":
             learn = Tokenizer.learn if config.kind == "bpe" else Tokenizer.words
             return learn(
@@ -189,11 +217,15 @@ def _encode_text(
     folder: Path,
     recipe: Recipe,
     sources: Sources,
+    validation_sources: Sources | None,
     tokenizer: Tokenizer | None,
     progress: StageProgress | None,
 ) -> tuple[Tokenizer, DataRecord]:
     corpus = read_corpus(recipe.data, sources)
-    split = corpus.split(recipe.data.validation_fraction, by=recipe.data.split_by)
+    if validation_sources is None:
+        split = corpus.split(recipe.data.validation_fraction, by=recipe.data.split_by)
+    else:
+        split = _pair(corpus, recipe.data, validation_sources)
     if tokenizer is None:
         tokenizer = learn_tokenizer(recipe.tokenizer, corpus, split, progress)
     stores = folder / FOLDER
@@ -203,9 +235,24 @@ def _encode_text(
         kind="text",
         sources=_names(sources),
         fingerprint=corpus.fingerprint,
+        validation_sources=() if validation_sources is None else _names(validation_sources),
+        validation_fingerprint=("" if validation_sources is None else split.validation.fingerprint),
         train_tokens=train.num_tokens,
         validation_tokens=validation.num_tokens,
     )
+
+
+def _pair(corpus: Corpus, data: DataConfig, sources: Sources) -> CorpusSplit:
+    """Texts to train on beside a validation text of their own; TextError if they are the same."""
+    if _only_store(sources) is not None:
+        raise ConfigError("expected a text to validate on, found a token store: give its text")
+    apart = read_corpus(data, sources)
+    if apart.fingerprint == corpus.fingerprint:
+        raise TextError(
+            f"the validation text is the training text ({', '.join(_names(sources))}): expected "
+            "another one; give a text that is not trained on, or leave --validation out"
+        )
+    return CorpusSplit(corpus, apart)
 
 
 def _take_store(
@@ -233,7 +280,8 @@ def _require_kind(recipe: Recipe, found: Tokenizer, which: str) -> None:
 
 
 def _require_tokens(record: DataRecord, window: Window) -> None:
-    needed = {"train": window.span, "validation": 1 + window.shift}
+    shortest = window.span if record.validation_sources else 1 + window.shift
+    needed = {"train": window.span, "validation": shortest}
     found = {"train": record.train_tokens, "validation": record.validation_tokens}
     for side, number in needed.items():
         if found[side] < number:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast, final
 
+import numpy as np
 import torch
 
 from primetone.config import decode, encode
@@ -37,12 +38,12 @@ from primetone.run.data import (
 )
 from primetone.run.environment import environment
 from primetone.run.judging import Judge, encode_text, training_text
-from primetone.run.sentences import read_sentences, report_sentences
+from primetone.run.sentences import known_language, read_sentences, report_sentences
 from primetone.text.tokenizer import Tokenizer
 from primetone.training.checkpoint import CheckpointStore
 from primetone.training.metrics import METRICS, read_metrics
 from primetone.training.runtime import Runtime, start_runtime
-from primetone.training.trainer import TrainConfig
+from primetone.training.settings import TrainConfig
 
 RECIPE = "recipe.json"
 TOKENIZER = "tokenizer.json"
@@ -75,13 +76,15 @@ class Run:
         recipe: Recipe,
         sources: Sources,
         *,
+        validation: Sources | None = None,
         tokenizer: Tokenizer | None = None,
         progress: StageProgress | None = None,
     ) -> Run:
         """Make a run directory ready for training; it appears complete or not at all.
 
-        `sources` are texts, or one token store. Without `tokenizer` the one of the store is used,
-        or one is learned as the recipe says. Errors: RunError when something is there already.
+        `sources` are texts, or one token store; `validation` is a text apart, if any. Without
+        `tokenizer` the one of the store is used, or one is learned as the recipe says. Errors:
+        RunError when something is there already.
         """
         folder = Path(path)
         require_free(folder)
@@ -94,6 +97,7 @@ class Run:
                 recipe,
                 sources,
                 window=family(recipe.family).window(recipe.model),
+                validation=validation,
                 tokenizer=tokenizer,
                 progress=progress,
             )
@@ -154,8 +158,8 @@ class Run:
         return self.family.build(self.recipe.model, vocab_size=self.tokenizer.vocab_size)
 
     def model(self, step: int | None = None) -> torch.nn.Module:
-        """The trained model of a step (None is the latest), in evaluation mode."""
-        chosen = self._latest_step() if step is None else step
+        """The trained model of a step, in evaluation mode; None is the best, or else the latest."""
+        chosen = self._chosen_step() if step is None else step
         if self._loaded is None or self._loaded[0] != chosen:
             self._loaded = (chosen, self._load(chosen))
         return self._loaded[1]
@@ -220,7 +224,7 @@ class Run:
         """
         self._require("score")
         model, streams, data = self.model(step), self.data(), self.recipe.data
-        ids = streams.validation.ids
+        ids = np.asarray(streams.validation.ids)
         if text is not None:
             ids = encode_text(text, self.tokenizer, encoding=data.encoding, field=data.field)
         known = training_text(streams.train, self.tokenizer)
@@ -255,6 +259,7 @@ class Run:
             self.tokenizer,
             self.data(),
             references=references,
+            language=known_language(self.recipe.data, self.data_record.fingerprint),
             count=count,
             temperatures=temperatures,
             seed=seed,
@@ -268,13 +273,16 @@ class Run:
         facts = {
             "path": str(self.path),
             "family": self.recipe.family,
-            "num_parameters": sum(weight.numel() for weight in model.parameters()),
+            "num_parameters": sum(
+                weight.numel() for weight in model.parameters() if weight.requires_grad
+            ),
             "tokenizer": repr(self.tokenizer),
             "data": ", ".join(self.data_record.sources),
             "train_tokens": self.data_record.train_tokens,
             "validation_tokens": self.data_record.validation_tokens,
             "checkpoints": self.checkpoints.steps(),
             "latest_step": self.checkpoints.latest(),
+            "best_step": self.checkpoints.best(),
         }
         return {**facts, **self.last_figures()}
 
@@ -310,14 +318,15 @@ class Run:
             ) from error
         return model.to(self.runtime.device).eval()
 
-    def _latest_step(self) -> int:
-        latest = self.checkpoints.latest()
-        if latest is None:
+    def _chosen_step(self) -> int:
+        chosen = self.checkpoints.best()
+        chosen = self.checkpoints.latest() if chosen is None else chosen
+        if chosen is None:
             raise RunError(
                 f"{self.path} has no checkpoint yet: train it first, by `primetone train` with "
                 f"--out {self.path} --resume auto"
             )
-        return latest
+        return chosen
 
     def _require(self, capability: Capability) -> None:
         if capability not in self.family.can:

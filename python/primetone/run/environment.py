@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from primetone.files import read_json
+from primetone.training.ranks import current_ranks
 from primetone.training.runtime import has_bfloat16_units
 
-DECIDES_BITS = ("torch", "threads", "platform", "cpu", "cuda")
+DECIDES_BITS = ("torch", "threads", "ranks", "platform", "cpu", "cuda")
 
 
 def environment() -> dict[str, Any]:
@@ -30,6 +31,7 @@ def environment() -> dict[str, Any]:
         "byte_order": sys.byteorder,
         "processors": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "ranks": current_ranks().world,
         "cpu": _cpu_abilities(),
         "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }

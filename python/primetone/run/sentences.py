@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,9 @@ from primetone.errors import ConfigError
 from primetone.evaluation.sample_report import SampleReport, report_samples
 from primetone.recipe import DataConfig
 from primetone.run.data import RunData, read_corpus
+from primetone.text.corpus import Corpus
 from primetone.text.tokenizer import Tokenizer
+from primetone.text.toy_grammar import toy_language, toy_sentences
 from primetone.training.documents import document_bounds
 
 if TYPE_CHECKING:
@@ -31,6 +33,17 @@ def end_of_text(tokenizer: Tokenizer) -> int:
     return end_id
 
 
+def builtin_corpus(data: DataConfig) -> Corpus | None:
+    """The text that a recipe names in place of files, if it does."""
+    return Corpus.from_texts(toy_sentences()) if data.builtin == "toy-grammar" else None
+
+
+def known_language(data: DataConfig, fingerprint: str) -> Mapping[str, float] | None:
+    """Every sentence with its probability, where the text of that fingerprint is a builtin one."""
+    corpus = builtin_corpus(data)
+    return toy_language() if corpus is not None and corpus.fingerprint == fingerprint else None
+
+
 def read_sentences(path: str | os.PathLike[str], data: DataConfig) -> list[str]:
     """The documents of a text of the user's, read as the run's own data was."""
     return [text.decode("utf-8", "replace") for text in read_corpus(data, [path]).texts()]
@@ -43,6 +56,7 @@ def report_sentences(
     streams: RunData,
     *,
     references: Sequence[str] | None,
+    language: Mapping[str, float] | None,
     count: int,
     temperatures: Sequence[float],
     seed: int,
@@ -65,6 +79,7 @@ def report_sentences(
         references=_documents(streams.validation, tokenizer) if references is None else references,
         training=_documents(streams.train, tokenizer),
         seed=seed,
+        language=language,
     )
 
 

@@ -20,12 +20,13 @@ from primetone.run.changes import note_changes
 from primetone.run.data import Sources, StageProgress, require_same_data
 from primetone.run.directory import ENVIRONMENT, RECIPE, Run, is_run, require_free
 from primetone.run.environment import changed_environment
-from primetone.run.sentences import end_of_text
+from primetone.run.sentences import builtin_corpus, end_of_text
 from primetone.text.corpus import Corpus
 from primetone.text.tokenizer import Tokenizer
 from primetone.training.documents import DocumentLoader
 from primetone.training.loader import Batches, Loader
 from primetone.training.metrics import MetricsLog
+from primetone.training.ranks import Ranks, joined_ranks
 from primetone.training.trainer import Report, Trainer
 
 Resume = Literal["never", "auto"]
@@ -33,6 +34,7 @@ PathLike = str | os.PathLike[str]
 SAMPLES = "samples"
 FIGURES_TOKENS = 4096
 """Validation tokens on which the inner figures of a model are taken."""
+_BLOCK_TOKENS = 1 << 22
 
 
 def train(
@@ -41,6 +43,7 @@ def train(
     out: PathLike,
     *,
     overrides: Sequence[str] = (),
+    validation: PathLike | Sequence[PathLike] | Corpus | None = None,
     tokenizer: Tokenizer | None = None,
     resume: Resume = "never",
     progress: StageProgress | None = None,
@@ -48,10 +51,15 @@ def train(
 ) -> Run:
     """Train as `recipe` says on `data` and keep everything in the directory `out`.
 
-    `data` are paths of texts, the path of one token store, or a Corpus.
+    `data` are paths of texts, the path of one token store, or a Corpus; None is for recipes that
+    bring a text of their own (`data.builtin`). A share of it is kept for validation, unless
+    `validation` is a text of its own.
     `resume="auto"` goes on with a run that is there, from its latest checkpoint, to the same bits
     as a run that was never stopped; `data` may then be None. `progress` follows the preparation,
     `report` receives every line that is logged. Ctrl-C and SIGTERM save before they end.
+
+    Under `torchrun` every process calls it alike, the first one writes and reports, and a run goes
+    on with any number of processes that divides the batch.
 
     >>> run = primetone.train("char", "shakespeare.txt", "runs/bard", overrides=["train.steps=500"])
     >>> print("".join(run.generate("ROMEO:")))
@@ -60,26 +68,51 @@ def train(
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(Path(recipe), overrides)
     if isinstance(recipe, Recipe) and overrides:
         raise ConfigError("overrides go with a recipe's name; a Recipe is changed by `replace`")
-    sources = _sources(data)
-    if resume == "auto" and is_run(folder):
-        with _alone(folder):
-            run = _reopen(folder, chosen, sources, tokenizer)
-            _ = run.runtime  # settles the threads, which are among what is compared
-            if report is not None and (moved := changed_environment(folder / ENVIRONMENT)):
-                report({"event": "note", "text": f"equal bits are not promised here: {moved}"})
-            _fit(run, report)
+    sources, apart = _sources(data), _sources(validation)
+
+    def prepare() -> Run:
+        if resume == "auto" and is_run(folder):
+            held.enter_context(_alone(folder))
+            return _reopen(folder, chosen, sources, apart, tokenizer)
+        require_free(folder)
+        texts = builtin_corpus(chosen.data) if sources is None else sources
+        if texts is None:
+            raise ConfigError("expected data to train on, found none: name texts or a token store")
+        run = Run.create(
+            folder, chosen, texts, validation=apart, tokenizer=tokenizer, progress=progress
+        )
+        held.enter_context(_alone(folder))
         return run
-    require_free(folder)
-    if sources is None:
-        raise ConfigError("expected data to train on, found none: name texts or a token store")
-    run = Run.create(folder, chosen, sources, tokenizer=tokenizer, progress=progress)
-    with _alone(run.path):
+
+    with joined_ranks() as ranks, contextlib.ExitStack() as held:
+        _require_equal_shares(chosen, ranks)
+        run = ranks.first(prepare) or Run.open(folder)
+        _ = run.runtime  # settles the threads, which are among what is compared
+        if report is not None and (moved := changed_environment(folder / ENVIRONMENT)):
+            report({"event": "note", "text": f"equal bits are not promised here: {moved}"})
         _fit(run, report)
+        ranks.largest([0.0])  # the first one has written everything
     return run
 
 
+def _require_equal_shares(recipe: Recipe, ranks: Ranks) -> None:
+    """Ranks have as many rows of a batch each, so that it is the batch of one process."""
+    size = recipe.train.batch_size
+    if size % ranks.world:
+        fitting = [str(n) for n in range(1, size + 1) if size % n == 0]
+        raise ConfigError(
+            f"train.batch_size: expected windows that divide evenly among {ranks.world} processes, "
+            f"found {size}: start {', '.join(fitting)} of them, or set train.batch_size to "
+            f"{-(-size // ranks.world) * ranks.world}"
+        )
+
+
 def _reopen(
-    folder: Path, recipe: Recipe, sources: Sources | None, tokenizer: Tokenizer | None
+    folder: Path,
+    recipe: Recipe,
+    sources: Sources | None,
+    validation: Sources | None,
+    tokenizer: Tokenizer | None,
 ) -> Run:
     """The run in `folder`, if recipe, data and tokenizer are still those it began with."""
     run = Run.open(folder)
@@ -99,8 +132,7 @@ def _reopen(
             f"cannot resume {folder} with another tokenizer: expected the fingerprint "
             f"{run.tokenizer.fingerprint}, found {tokenizer.fingerprint}; leave --tokenizer out"
         )
-    if sources is not None:
-        require_same_data(run.data_record, run.recipe, sources)
+    require_same_data(run.data_record, run.recipe, sources, validation)
     note_changes(folder, old=run.recipe, new=recipe, from_step=run.checkpoints.latest() or 0)
     return Run.open(folder)
 
@@ -115,8 +147,10 @@ def _fit(run: Run, report: Report | None) -> None:
     """Build everything that training needs, and train to the end."""
     recipe, runtime, family = run.recipe, run.runtime, run.family
     streams = run.data()
+    if report is not None:
+        _note_unknown(run.tokenizer, streams.train, report)
     metrics = MetricsLog(run.metrics_path)
-    if run.checkpoints.latest() is None:
+    if run.checkpoints.latest() is None and runtime.ranks.is_first:
         metrics.keep_until(-1)  # of an attempt that never reached a checkpoint
     model = run.build_model()
     trainer = Trainer(
@@ -136,6 +170,25 @@ def _fit(run: Run, report: Report | None) -> None:
     trainer.fit(resume=True)
 
 
+def _note_unknown(tokenizer: Tokenizer, stream: TokenStream, report: Report) -> None:
+    """A closed vocabulary loses what it does not hold: say how much."""
+    unknown_id = tokenizer.unknown_id
+    if unknown_id is None:
+        return
+    blocks = range(0, len(stream.ids), _BLOCK_TOKENS)
+    found = sum(
+        int(np.count_nonzero(stream.ids[start : start + _BLOCK_TOKENS] == unknown_id))
+        for start in blocks
+    )
+    if found:
+        share = 100 * found / len(stream.ids)
+        text = (
+            f"{found:,} of {len(stream.ids):,} training tokens ({share:.2f} %) are outside the "
+            "vocabulary and stand as one unknown token"
+        )
+        report({"event": "note", "text": text})
+
+
 def _batches(run: Run, stream: TokenStream, report: Report | None) -> Batches:
     """The training text as the family wants it cut."""
     recipe, window = run.recipe, run.family.window(run.recipe.model)
@@ -144,6 +197,8 @@ def _batches(run: Run, stream: TokenStream, report: Report | None) -> Batches:
         "batch_size": recipe.train.batch_size,
         "seed": recipe.train.seed,
         "place": run.runtime.place,
+        "rank": run.runtime.ranks.rank,
+        "world": run.runtime.ranks.world,
     }
     if window.cut == "stream":
         return Loader(stream, **how)
@@ -177,7 +232,7 @@ def _evaluation(
         return lambda: run.family.figures(model, rows)
     if "score" not in run.family.can:
         return None
-    stretch = ids[: cap + 1] if cap else ids
+    stretch = np.asarray(ids[: cap + 1] if cap else ids)
     seen = np.asarray(stretch[:FIGURES_TOKENS], dtype=np.int64)[None]
 
     def evaluate() -> Mapping[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from primetone.errors import ConfigError, UnknownTokenError
@@ -27,11 +27,25 @@ def checked(texts: Iterable[Text]) -> Iterable[Text]:
     return texts
 
 
-def checked_size(vocab_size: int) -> int:
+def checked_specials(specials: Sequence[str]) -> list[str]:
+    """Names of special tokens that are not the letters of one by mistake."""
+    if isinstance(specials, str | bytes):
+        raise ConfigError(f"expected a sequence of special tokens, found one: give [{specials!r}]")
+    return list(specials)
+
+
+def checked_size(size: int, name: str = "vocab_size", *, least: int = 256) -> int:
     """A size that fits the core's type; the core knows the limits of each kind."""
-    if not isinstance(vocab_size, int) or not 0 <= vocab_size < 1 << 32:
-        raise ConfigError(f"vocab_size must be between 256 and 16777216; found {vocab_size!r}")
-    return vocab_size
+    if not isinstance(size, int) or not 0 <= size < 1 << 32:
+        raise ConfigError(f"{name} must be between {least} and 16777216; found {size!r}")
+    return size
+
+
+def one_of(name: str, value: str, known: Sequence[str]) -> str:
+    """A value that is among the known ones."""
+    if value not in known:
+        raise ConfigError(f"{name} must be one of {', '.join(known)}; found {value!r}")
+    return value
 
 
 def num_threads(threads: int | None) -> int:

@@ -8,6 +8,7 @@ import re
 import resource
 from pathlib import Path
 
+from primetone import _rust_tok
 from primetone.errors import ConfigError
 
 __all__ = ["memory_limit", "parse_bytes", "peak_memory_bytes"]
@@ -41,7 +42,8 @@ def memory_limit(size: int | str | None) -> int | None:
 
     Where the address space of the process is itself limited (``ulimit -v``, RLIMIT_AS), half of
     what is left of it is the limit when ``size`` is None: memory that the system refuses in the
-    middle of a computation could end the process.
+    middle of a computation could end the process. Threads then share one arena of the allocator,
+    for the rest of the process: those of their own reserve much more than they use.
 
     Raises:
         ConfigError: no size, or one that this process may not take.
@@ -49,6 +51,7 @@ def memory_limit(size: int | str | None) -> int | None:
     asked, left = parse_bytes(size), _address_space_left()
     if left is None:
         return asked
+    _rust_tok.share_one_arena()
     if asked is None:
         return left // 2
     # allocators and threads reserve more than they use

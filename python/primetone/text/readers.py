@@ -1,21 +1,23 @@
-"""From files to documents: plain text and JSON lines, compressed or not, in any encoding."""
+"""From files to documents: plain text, JSON lines and Parquet, in any encoding."""
 
 from __future__ import annotations
 
 import codecs
 import contextlib
 import io
-import json
 import os
+import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar, cast
+from typing import Literal, TypeVar, cast
 
 from primetone.errors import ConfigError, FileError, FormatError, TextError
 from primetone.files import explained
+from primetone.text.document import Document, Part
+from primetone.text.json_lines import documents_of_lines
 from primetone.text.sources import STDIN, Source, find_sources
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "read_documents",
     "read_parts",
     "read_source",
+    "read_source_parts",
     "read_sources",
 ]
 
@@ -34,15 +37,9 @@ _T = TypeVar("_T")
 
 _CHUNK_BYTES = 1 << 20
 _BATCH_BYTES = 16 << 20
-_BOM = codecs.BOM_UTF8
-
-
-@dataclass(frozen=True)
-class Document:
-    """One text: a name for messages, and its bytes in UTF-8 (in any form with encoding "bytes")."""
-
-    name: str
-    data: bytes
+_WINDOWS_1252 = re.compile(
+    "[A-Za-z][À-ÖØ-öø-ÿŠšŽžŒœŸ]|[À-ÖØ-öø-ÿŠšŽžŒœŸ](?=[A-Za-z])|[‘’“”–—…]"  # noqa: RUF001
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +47,10 @@ class ReaderOptions:
     """How files become documents; checked when made, before any file is opened.
 
     encoding: a Python codec, or "bytes" to keep the bytes unchecked. field: the key of the text
-    in JSON lines. per: what one document is in plain text: the file, a line, or a paragraph
-    (separated by blank lines). separator: documents of plain text end wherever this stands, which
-    belongs to none of them; not together with ``per``. In JSON lines each line is one document
-    whatever these two say.
+    in JSON lines, its column in Parquet. per: what one document is in plain text: the file, a line,
+    or a paragraph (separated by blank lines). separator: documents of plain text end wherever this
+    stands, which belongs to none of them; not together with ``per``. In JSON lines each line is one
+    document, in Parquet each row, whatever these two say.
     """
 
     encoding: str = "utf-8"
@@ -99,8 +96,9 @@ def read_documents(
 ) -> Iterator[Document]:
     """Read the documents of files, folders, patterns and "-" (standard input), one by one.
 
-    Names ending in .jsonl or .ndjson hold one JSON object a line with the text under ``field``;
-    everything else is text. Both may be packed as .gz or .zst. Byte order marks, NUL and carriage
+    Names ending in .jsonl or .ndjson hold one JSON object a line with the text under ``field``,
+    .parquet a column of that name (needs the extra primetone[parquet]); everything else is text.
+    All but Parquet may be packed as .gz or .zst. Byte order marks, NUL and carriage
     returns are kept as they are; empty documents are left out. Memory: the largest document.
     Errors: TextError naming file and offset where decoding failed; TextError when all is empty.
     """
@@ -113,19 +111,24 @@ def read_sources(sources: Sequence[Source], options: ReaderOptions) -> Iterator[
     return _each(sources, lambda source: _documents(source, options))
 
 
-def read_source(source: Source, options: ReaderOptions) -> Iterator[Document]:
-    """The non-empty documents of one file, which must not have changed; perhaps none."""
+def read_source(
+    source: Source, options: ReaderOptions, *, begin: int = 0, end: int | None = None
+) -> Iterator[Document]:
+    """The non-empty documents of one file, which must not have changed; perhaps none.
+
+    With ``begin`` and ``end`` those that begin between these bytes of its text, in UTF-8; in
+    Parquet the row groups that begin between these bytes of the file, if all were of one size.
+    """
     source.check_unchanged()
-    yield from _documents(source, options)
+    yield from _documents(source, options, begin, end)
 
 
-class Part(NamedTuple):
-    """A run of bytes of a document, as counting takes it."""
-
-    data: bytes
-    weight: int
-    goes_on: bool
-    """whether the next part belongs to the same document"""
+def read_source_parts(
+    source: Source, options: ReaderOptions, *, begin: int = 0, end: int | None = None
+) -> Iterator[bytes | Part]:
+    """As `read_source`; a file that is one document comes in parts."""
+    source.check_unchanged()
+    yield from _parts(source, options, begin, end)
 
 
 def read_parts(sources: Sequence[Source], options: ReaderOptions) -> Iterator[bytes | Part]:
@@ -148,9 +151,11 @@ def _each(sources: Sequence[Source], read: Callable[[Source], Iterator[_T]]) -> 
         raise _nothing_in(sources)
 
 
-def _parts(source: Source, options: ReaderOptions) -> Iterator[bytes | Part]:
+def _parts(
+    source: Source, options: ReaderOptions, begin: int = 0, end: int | None = None
+) -> Iterator[bytes | Part]:
     if source.layout != "text" or options.per != "file" or options.separator:
-        yield from (document.data for document in _documents(source, options))
+        yield from (document.data for document in _documents(source, options, begin, end))
         return
     has_begun = False
     for chunk, is_last in _with_last(_utf8_chunks(source, options.encoding)):
@@ -194,93 +199,62 @@ def _nothing_in(sources: Sequence[Source]) -> TextError:
     return TextError(f"there is no text in {names}{more}: expected at least one character")
 
 
-def _documents(source: Source, options: ReaderOptions) -> Iterator[Document]:
+def _documents(
+    source: Source, options: ReaderOptions, begin: int = 0, end: int | None = None
+) -> Iterator[Document]:
+    if source.layout == "parquet":
+        from primetone.text.parquet import documents_of_parquet
+
+        yield from documents_of_parquet(source, options.field, begin=begin, end=end)
+        return
     chunks = _utf8_chunks(source, options.encoding)
     if source.layout == "jsonl":
-        yield from _from_json_lines(source.path, chunks, options.field)
-    elif options.separator:
+        lines = _divided(chunks, b"\n")
+        yield from documents_of_lines(source.path, lines, options.field, begin=begin, end=end)
+        return
+    for start, name, data in _texts(source, options, chunks):
+        if end is not None and start >= end:
+            return
+        if start >= begin and data:
+            yield Document(name, data)
+
+
+def _texts(
+    source: Source, options: ReaderOptions, chunks: Iterator[bytes]
+) -> Iterator[tuple[int, str, bytes]]:
+    """(where it begins, name, text) of the documents of plain text, empty ones too."""
+    path = source.path
+    if options.separator:
         parts = _divided(chunks, options.separator.encode())
-        for number, part in enumerate(parts, start=1):
-            if part:
-                yield Document(f"{source.path}, document {number}", part)
+        for number, (start, part) in enumerate(parts, start=1):
+            yield start, f"{path}, document {number}", part
     elif options.per == "file":
         data = source.held if options.encoding == "bytes" else None
-        data = data if data is not None else _joined(chunks)
-        if data:
-            yield Document(source.path, data)
+        yield 0, path, data if data is not None else _joined(chunks)
     elif options.per == "line":
-        for number, line in enumerate(_lines(chunks), start=1):
-            if text := line.removesuffix(b"\r"):
-                yield Document(f"{source.path}:{number}", text)
+        for number, (start, line) in enumerate(_divided(chunks, b"\n"), start=1):
+            yield start, f"{path}:{number}", line.removesuffix(b"\r")
     else:
-        yield from _paragraphs(source.path, chunks)
+        for start, number, paragraph in _paragraphs(chunks):
+            yield start, f"{path}:{number}", paragraph
 
 
-def _paragraphs(path: str, chunks: Iterable[bytes]) -> Iterator[Document]:
-    """Runs of lines between blank ones; the line breaks inside a paragraph are kept."""
+def _paragraphs(chunks: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
+    """(where it begins, in which line, text) of the runs of lines between blank ones.
+
+    The line breaks inside a paragraph are kept.
+    """
     paragraph: list[bytes] = []
-    first = 0
-    for number, line in enumerate(_lines(chunks), start=1):
+    place = (0, 0)
+    for number, (start, line) in enumerate(_divided(chunks, b"\n"), start=1):
         if line.strip():
-            first = first if paragraph else number
+            place = place if paragraph else (start, number)
             paragraph.append(line)
         elif paragraph:
-            yield Document(f"{path}:{first}", b"\n".join(paragraph).removesuffix(b"\r"))
+            yield *place, b"\n".join(paragraph).removesuffix(b"\r")
             paragraph = []
     if paragraph:
-        yield Document(f"{path}:{first}", b"\n".join(paragraph).removesuffix(b"\r"))
-
-
-def _from_json_lines(path: str, chunks: Iterable[bytes], field: str) -> Iterator[Document]:
-    offset = 0
-    for number, line in enumerate(_lines(chunks), start=1):
-        start, offset = offset, offset + len(line) + 1
-        if number == 1:
-            line = line.removeprefix(_BOM)
-        if not line.strip():
-            continue
-        text = _text_of(line, field, f"{path}, line {number} (byte offset {start:,})")
-        if text:
-            yield Document(f"{path}:{number}", text)
-
-
-def _text_of(line: bytes, field: str, where: str) -> bytes:
-    try:
-        tree: Any = json.loads(line.decode())
-    except UnicodeDecodeError as error:
-        raise TextError(
-            f"{where}: expected UTF-8, found byte 0x{line[error.start]:02x} at position "
-            f"{error.start:,} of the line; mend the line or give the file's encoding"
-        ) from None
-    except json.JSONDecodeError as error:
-        raise TextError(
-            f"{where}: expected a JSON object with the text under {field!r}, found no valid JSON: "
-            f"{error.msg} at column {error.colno}; mend or remove the line"
-        ) from None
-    except (RecursionError, ValueError) as error:
-        raise TextError(f"{where}: unusable JSON: {error}; mend or remove the line") from None
-    if not isinstance(tree, dict):
-        kind = type(tree).__name__
-        raise TextError(
-            f"{where}: expected a JSON object with the text under {field!r}, found a JSON {kind}"
-        )
-    if field not in tree:
-        keys = ", ".join(map(repr, list(tree)[:8])) or "none"
-        raise TextError(
-            f"{where}: expected the field {field!r}, found the fields {keys}; "
-            "say which field holds the text"
-        )
-    if not isinstance(tree[field], str):
-        raise TextError(
-            f"{where}: expected text in the field {field!r}, found {json.dumps(tree[field])[:40]}"
-        )
-    try:
-        return str(tree[field]).encode()
-    except UnicodeEncodeError as error:
-        raise TextError(
-            f"{where}: the field {field!r} holds half of a surrogate pair at character "
-            f"{error.start:,}, which is no text; mend or remove the line"
-        ) from None
+        yield *place, b"\n".join(paragraph).removesuffix(b"\r")
 
 
 # --- bytes ------------------------------------------------------------------------------------
@@ -359,6 +333,8 @@ def _decoding_message(
         hint = "it begins like utf-16: give that encoding"
     elif b"\0" in error.object[:4096]:
         hint = "it looks like a binary file: leave it out, or give the encoding bytes to keep it"
+    elif _looks_like_windows_1252(error.object[max(0, error.start - 2048) : error.start + 2048]):
+        hint = "it looks like windows-1252: give that encoding (cp1252 is another name for it)"
     else:
         hint = (
             "give the encoding that it is in (cp1252 and latin-1 are common), or the encoding "
@@ -368,6 +344,14 @@ def _decoding_message(
         f"{source.path}: expected {encoding}, found byte 0x{error.object[error.start]:02x} at byte "
         f"offset {offset:,} {place}(line {line:,}): {error.reason}; {hint}"
     )
+
+
+def _looks_like_windows_1252(data: bytes) -> bool:
+    """Whether most of what is not ASCII is Western letters beside others, or quotes and dashes."""
+    text = data.decode("cp1252", "replace")
+    num_odd = sum(not character.isascii() for character in text)
+    has_utf8 = not data.decode("utf-8", "ignore").isascii()
+    return not has_utf8 and 2 * len(_WINDOWS_1252.findall(text)) >= num_odd > 0
 
 
 def _raw_chunks(source: Source) -> Iterator[bytes]:
@@ -411,20 +395,18 @@ def _with_last(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
     yield previous or b"", True
 
 
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines without their line feed; what follows the last line feed counts when not empty."""
-    return _divided(chunks, b"\n")
-
-
-def _divided(chunks: Iterable[bytes], separator: bytes) -> Iterator[bytes]:
-    """What stands between separators; what follows the last one counts when not empty."""
+def _divided(chunks: Iterable[bytes], separator: bytes) -> Iterator[tuple[int, bytes]]:
+    """(offset, part) of what stands between separators; an empty one at the end does not count."""
     from primetone._rust_tok import Divider
 
     divider = Divider(separator)
+    start = 0
     for chunk in chunks:
-        yield from divider.push(chunk)
+        for part in divider.push(chunk):
+            yield start, part
+            start += len(part) + len(separator)
     if last := divider.finish():
-        yield last
+        yield start, last
 
 
 def _joined(chunks: Iterable[bytes]) -> bytes:

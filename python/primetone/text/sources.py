@@ -31,7 +31,7 @@ TEXT_SUFFIXES = frozenset(
     {
         # prose and markup
         *(".txt", ".text", ".md", ".markdown", ".rst", ".adoc", ".org", ".tex", ".htm", ".html"),
-        *(".srt", ".log", ".jsonl", ".ndjson"),
+        *(".srt", ".log", ".jsonl", ".ndjson", ".parquet"),
         # source code
         *(".py", ".pyi", ".rs", ".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".cs", ".java", ".kt"),
         *(".scala", ".swift", ".go", ".js", ".mjs", ".jsx", ".ts", ".tsx", ".rb", ".php", ".pl"),
@@ -42,7 +42,8 @@ TEXT_SUFFIXES = frozenset(
 _ADVICE = "a file named one by one is read whatever its suffix"
 _KINDS_OF_TEXT = ".txt, .md, .py or .jsonl (also .gz, .zst)"
 STDIN = "<stdin>"
-_LINES_OF_JSON = (".jsonl", ".ndjson")
+Layout = Literal["text", "jsonl", "parquet"]
+_LAYOUTS: dict[str, Layout] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _COMPRESSIONS: dict[str, Literal["gz", "zst"]] = {".gz": "gz", ".zst": "zst"}
 _UNREADABLE = {
     **dict.fromkeys((".bz2", ".xz", ".lz4", ".br"), "unpack it first; .gz and .zst are read as is"),
@@ -57,7 +58,7 @@ class Source:
     """One file to read; or what can be read only once (standard input, a pipe), held or not."""
 
     path: str
-    layout: Literal["text", "jsonl"] = "text"
+    layout: Layout = "text"
     compression: Literal["", "gz", "zst"] = ""
     size_bytes: int
     modified_ns: int = 0
@@ -182,9 +183,7 @@ def status_of(path: str) -> os.stat_result:
         raise FileError(f"{error}{near}", errno=error.errno, filename=path) from None
 
 
-def source_of(
-    path: str, *, once: bool = False, layout: Literal["text", "jsonl"] | None = None
-) -> Source:
+def source_of(path: str, *, once: bool = False, layout: Layout | None = None) -> Source:
     """One file as a source; its layout is told by its name unless it is given."""
     suffix, packed = _suffixes(path)
     for outer in (suffix, packed):
@@ -192,10 +191,14 @@ def source_of(
             raise TextError(f"{path} is not plain text: {outer} is not read; {_UNREADABLE[outer]}")
     status = status_of(path)
     if layout is None:
-        layout = "jsonl" if suffix in _LINES_OF_JSON else "text"
+        layout = _LAYOUTS.get(suffix, "text")
+    if layout == "parquet" and packed:
+        raise ConfigError(f"{path}: Parquet is compressed inside: expected no {packed}; unpack it")
     if not stat.S_ISREG(status.st_mode):
         if packed:
             raise ConfigError(f"{path} is a pipe: expected a regular file for {packed}; unpack it")
+        if layout == "parquet":
+            raise ConfigError(f"{path} is a pipe: expected a regular file for Parquet")
         if once:
             return Source(path=path, layout=layout, size_bytes=0, is_once=True)
         with explained(Path(path), "read"), open(path, "rb") as file:
@@ -209,7 +212,7 @@ def source_of(
     )
 
 
-def _held(path: str, data: bytes, layout: Literal["text", "jsonl"] = "text") -> Source:
+def _held(path: str, data: bytes, layout: Layout = "text") -> Source:
     return Source(path=path, layout=layout, size_bytes=len(data), held=data)
 
 

@@ -8,9 +8,9 @@ END_OF_TEXT = "<|endoftext|>"
 CHARACTER_SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
 
 # most usual first
-EOS_NAMES = (END_OF_TEXT, "<eos>", "</s>")
-BOS_NAMES = ("<bos>", "<s>", "<|startoftext|>")
-PAD_NAMES = ("<pad>", "<|pad|>")
+EOS_NAMES = (END_OF_TEXT, "<eos>", "</s>", "<END>")
+BOS_NAMES = ("<bos>", "<s>", "<|startoftext|>", "<START>")
+PAD_NAMES = ("<pad>", "<|pad|>", "<PAD>")
 
 
 def first_id(specials: Mapping[str, int], names: tuple[str, ...]) -> int | None:

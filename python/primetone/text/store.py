@@ -1,38 +1,36 @@
 """The token store: a corpus as memory-mapped ids that know their tokenizer and notice damage.
 
-A store is a directory, written under a temporary name and renamed when complete:
+A store is a directory:
 
     ids.bin         every token id in order, little-endian u16 or u32 by vocabulary size
     documents.npy   u64 token offsets of the documents, one more than there are documents
     store.json      the head: sizes, tokenizer fingerprint, CRC-32 per block of ids.bin
     tokenizer.json  the tokenizer, so that the store can be read without anything else
     manifest.json   name, size and blake3 of the files above
+
+or one with parts.json and such a store for each shard (see `store_parts`); `store_writer` writes
+both.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import io
 import os
-import zlib
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from primetone.errors import ConfigError, FormatError, InternalError, StoreError, TextError
-from primetone.files import DirectoryCommit, explained, sweep_stale, write_atomically, write_json
-from primetone.text.readers import Document
+from primetone.errors import ConfigError, FormatError, StoreError, TextError
+from primetone.files import explained, sweep_stale
+from primetone.text.joined_ids import JoinedIds
+from primetone.text.shards import Shard
 from primetone.text.store_format import (
-    BLOCK_BYTES,
     DOCUMENTS_NAME,
-    FORMAT,
     HEAD_NAME,
     IDS_NAME,
     TOKENIZER_NAME,
-    VERSION,
     StoreHead,
     check_ids,
     check_tokenizer,
@@ -41,173 +39,42 @@ from primetone.text.store_format import (
     read_head,
     read_offsets,
 )
+from primetone.text.store_parts import (
+    PARTS_NAME,
+    PartsPlan,
+    check_part,
+    part_folder,
+    read_plan,
+    require_parts,
+)
 
 if TYPE_CHECKING:
     from primetone.text.tokenizer import Tokenizer
 
-__all__ = ["TokenSpan", "TokenStore", "is_store", "write_store"]
-
-_BATCH_BYTES = 4 << 20
+__all__ = ["TokenSpan", "TokenStore", "is_store"]
 
 
-# --- writing ----------------------------------------------------------------------------------
+class _Content(NamedTuple):
+    """What lies in the files of a store."""
 
-
-def write_store(
-    path: str | os.PathLike[str],
-    documents: Iterable[Document],
-    tokenizer: Tokenizer,
-    *,
-    threads: int | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
-    end_of_document: bool = True,
-    overwrite: bool = False,
-) -> TokenStore:
-    """Encode ``documents`` (a `Corpus` or any iterable) into a new store at ``path``.
-
-    After each document the tokenizer's end-of-text id is appended, when it has one and
-    ``end_of_document`` is true. Memory: batches of 4 MiB of text, or the largest document.
-    ``progress(stage, bytes_done, bytes_total)``, total 0 when unknown. Errors: TextError when
-    there is no text, FileError when ``path`` exists (unless ``overwrite``) or the disk is full;
-    then nothing is left behind.
-    """
-    end_id = tokenizer.eos_id if end_of_document else None
-    total_bytes = int(getattr(documents, "bytes_hint", 0))
-    with DirectoryCommit(path, overwrite=overwrite) as folder:
-        with open(folder / IDS_NAME, "xb", buffering=0) as file:
-            ids_file = _BlockWriter(file)
-            counts, num_bytes = [], 0
-            for batch in _batches(documents):
-                counts.append(_write_batch(ids_file, batch, tokenizer, end_id, threads))
-                num_bytes += sum(map(len, batch))
-                if progress is not None:
-                    progress("encode", num_bytes, max(total_bytes, num_bytes) if total_bytes else 0)
-        if not num_bytes:
-            raise TextError("there is no text to encode: expected at least one byte")
-        lengths = np.concatenate(counts)
-        offsets = np.zeros(lengths.size + 1, dtype="<u8")
-        np.cumsum(lengths, out=offsets[1:])
-        packed_offsets = _npy_bytes(offsets)
-        write_atomically(folder / DOCUMENTS_NAME, packed_offsets)
-        tokenizer.save(folder / TOKENIZER_NAME)
-        from primetone._rust_tok import UNICODE_VERSION
-
-        head = StoreHead(
-            format=FORMAT,
-            version=VERSION,
-            dtype=dtype_of(tokenizer.vocab_size).name,
-            num_tokens=int(offsets[-1]),
-            num_documents=lengths.size,
-            num_bytes=num_bytes,
-            vocab_size=tokenizer.vocab_size,
-            end_of_document_id=end_id,
-            tokenizer_fingerprint=tokenizer.fingerprint,
-            unicode_version=UNICODE_VERSION,
-            block_bytes=BLOCK_BYTES,
-            ids_crc32=tuple(ids_file.finish()),
-            documents_crc32=zlib.crc32(packed_offsets),
-        )
-        write_json(folder / HEAD_NAME, dataclasses.asdict(head))
-    return TokenStore.open(path, tokenizer=tokenizer, verify=False)
-
-
-def _batches(documents: Iterable[Document]) -> Iterator[list[bytes]]:
-    """Documents together of at most 4 MiB; a larger one alone."""
-    batch: list[bytes] = []
-    size = 0
-    for document in documents:
-        if batch and size + len(document.data) > _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(document.data)
-        size += len(document.data)
-    if batch:
-        yield batch
-
-
-def _write_batch(
-    file: _BlockWriter,
-    batch: list[bytes],
-    tokenizer: Tokenizer,
-    end_id: int | None,
-    threads: int | None,
-) -> np.ndarray:
-    """Encode and append one batch; return the number of tokens of each document."""
-    encoded = tokenizer.encode_batch(batch, threads=threads)
-    ids, offsets = encoded.ids, encoded.offsets
-    dtype = dtype_of(tokenizer.vocab_size)
-    if ids.dtype != dtype or len(offsets) != len(batch) + 1 or int(offsets[-1]) != ids.size:
-        raise InternalError(
-            f"the tokenizer gave {ids.dtype} ids and {len(offsets)} offsets for {len(batch)} "
-            f"documents; expected {dtype} and {len(batch) + 1}. Please report this"
-        )
-    if ids.size and int(ids.max()) >= tokenizer.vocab_size:
-        raise InternalError(
-            f"the tokenizer gave the id {int(ids.max())}, beyond its vocabulary of "
-            f"{tokenizer.vocab_size}. Please report this"
-        )
-    lengths = np.diff(offsets.astype(np.uint64))
-    if end_id is None:
-        file.write(ids)
-        return lengths
-    if len(batch) == 1:  # perhaps a large document: write it without copying
-        file.write(ids)
-        file.write(np.array([end_id], dtype=dtype))
-    else:
-        is_end = np.zeros(ids.size + len(batch), dtype=bool)
-        is_end[offsets[1:].astype(np.int64) + np.arange(len(batch))] = True
-        joined = np.empty(is_end.size, dtype=dtype)
-        joined[is_end] = end_id
-        joined[~is_end] = ids
-        file.write(joined)
-    return lengths + np.uint64(1)
-
-
-class _BlockWriter:
-    """Appends arrays to a file and keeps the CRC-32 of each full block of 1 MiB."""
-
-    def __init__(self, file: io.FileIO) -> None:
-        self.num_bytes = 0
-        self._file = file
-        self._checksums: list[int] = []
-        self._checksum = 0
-
-    def write(self, ids: np.ndarray) -> None:
-        data = np.ascontiguousarray(ids, dtype=ids.dtype.newbyteorder("<")).view(np.uint8).data
-        rest = data
-        while rest.nbytes:
-            rest = rest[self._file.write(rest) :]
-        while data.nbytes:
-            part = data[: BLOCK_BYTES - self.num_bytes % BLOCK_BYTES]
-            self._checksum = zlib.crc32(part, self._checksum)
-            self.num_bytes += part.nbytes
-            data = data[part.nbytes :]
-            if self.num_bytes % BLOCK_BYTES == 0:
-                self._checksums.append(self._checksum)
-                self._checksum = 0
-
-    def finish(self) -> list[int]:
-        return self._checksums + ([self._checksum] if self.num_bytes % BLOCK_BYTES else [])
-
-
-# --- reading ----------------------------------------------------------------------------------
+    head: StoreHead
+    documents: np.ndarray
+    ids: np.ndarray | JoinedIds
+    fingerprint: str
+    tokenizer_path: Path
 
 
 class TokenStore:
     """A token store that was opened and checked; immutable, and cheap to pickle."""
 
-    def __init__(
-        self, path: Path, head: StoreHead, documents: np.ndarray, fingerprint: str
-    ) -> None:
-        """For `open` and `write_store`, which are the ways to get one."""
+    def __init__(self, path: Path, content: _Content) -> None:
+        """For `open`, which is the way to get one."""
         self.path = path
-        self.documents = documents
-        self.fingerprint = fingerprint
-        self._head = head
-        with explained(path / IDS_NAME, "read"):
-            mapped = np.memmap(path / IDS_NAME, dtype=dtype_of(head.vocab_size), mode="r")
-        # The plain array on the same mapping: slicing a memmap object costs several times more.
-        self.ids = mapped.view(np.ndarray)
+        self.documents = content.documents
+        self.ids = content.ids
+        self.fingerprint = content.fingerprint
+        self._head = content.head
+        self._tokenizer_path = content.tokenizer_path
 
     @classmethod
     def open(
@@ -221,12 +88,13 @@ class TokenStore:
 
         Everything else (sizes, head, offsets, the tokenizer inside) is always checked. Errors:
         StoreError when it is missing, damaged, of another version, or written with another
-        tokenizer than ``tokenizer``.
+        tokenizer than ``tokenizer``; of a store in parts also when a shard is missing, or there
+        twice.
         """
         folder = Path(os.path.abspath(path))
         if not folder.exists():
             sweep_stale(folder.parent, name=folder.name)  # puts back one that was being replaced
-        if not folder.is_dir() or not (folder / HEAD_NAME).is_file():
+        if not is_store(folder):
             what = "a directory without store.json" if folder.is_dir() else "no such directory"
             raise StoreError(
                 f"{path} is not a token store: expected a directory written by `primetone encode`, "
@@ -234,19 +102,14 @@ class TokenStore:
                 "encode the text first, or check the path"
             )
         try:
-            hashes = read_hashes(folder)
-            head = read_head(folder)
-            documents = read_offsets(folder, head)
-            if tokenizer is not None:
-                check_tokenizer(folder, head, tokenizer)
-            if verify:
-                check_ids(folder, head, hashes[IDS_NAME])
+            if (folder / PARTS_NAME).is_file():
+                return cls(folder, _joined(folder, tokenizer, verify=verify))
+            content = _content(folder, tokenizer, verify=verify)
+            if content.head.num_tokens == 0 or content.head.num_documents == 0:
+                raise FormatError(f"{folder / HEAD_NAME}: expected at least one token, found none")
+            return cls(folder, content)
         except FormatError as error:
             raise StoreError(f"the token store cannot be used: {error}") from error
-        from primetone._rust_tok import blake3_hex
-
-        content = hashes[IDS_NAME] + hashes[DOCUMENTS_NAME] + head.tokenizer_fingerprint
-        return cls(folder, head, documents, blake3_hex(content.encode())[:32])
 
     @property
     def num_tokens(self) -> int:
@@ -285,7 +148,7 @@ class TokenStore:
         """The tokenizer kept inside the store."""
         from primetone.text.tokenizer import Tokenizer
 
-        tokenizer = Tokenizer.load(self.path / TOKENIZER_NAME)
+        tokenizer = Tokenizer.load(self._tokenizer_path)
         check_tokenizer(self.path, self._head, tokenizer)
         return tokenizer
 
@@ -331,9 +194,12 @@ class TokenSpan:
     stop: int
 
     @property
-    def ids(self) -> np.ndarray:
-        """The ids of the span, a view of the mapped file."""
-        return self.store.ids[self.start : self.stop]
+    def ids(self) -> np.ndarray | JoinedIds:
+        """The ids of the span, a view of the mapped file or files."""
+        ids = self.store.ids
+        if isinstance(ids, JoinedIds):
+            return ids.span(self.start, self.stop)
+        return ids[self.start : self.stop]
 
     @property
     def documents(self) -> np.ndarray:
@@ -349,14 +215,89 @@ class TokenSpan:
 
 def is_store(path: str | os.PathLike[str]) -> bool:
     """Whether ``path`` looks like a token store; nothing is checked beyond that."""
-    return (Path(path) / HEAD_NAME).is_file() and (Path(path) / IDS_NAME).is_file()
+    folder = Path(path)
+    return (folder / PARTS_NAME).is_file() or (folder / HEAD_NAME).is_file()
+
+
+def check_shard(
+    folder: Path, plan: PartsPlan, shard: Shard, tokenizer: Tokenizer | None, *, verify: bool
+) -> _Content:
+    """The part of a store at ``folder``, checked; StoreError or FormatError where it is not."""
+    check_part(folder, plan, shard)
+    content = _content(folder, tokenizer, verify=verify)
+    found, expected = content.head.tokenizer_fingerprint, plan.tokenizer_fingerprint
+    if found != expected:
+        raise StoreError(
+            f"{folder} was written with another tokenizer: expected the fingerprint {expected}, "
+            f"found {found}; encode the shard again"
+        )
+    return content
+
+
+def _joined(folder: Path, tokenizer: Tokenizer | None, *, verify: bool) -> _Content:
+    """All parts of a store as one."""
+    plan = read_plan(folder)
+    parts = [
+        check_shard(part_folder(folder, shard), plan, shard, tokenizer, verify=verify)
+        for shard in require_parts(folder, plan)
+    ]
+    heads = [part.head for part in parts]
+    head = dataclasses.replace(
+        heads[0],
+        num_tokens=sum(head.num_tokens for head in heads),
+        num_documents=sum(head.num_documents for head in heads),
+        num_bytes=sum(head.num_bytes for head in heads),
+    )
+    if not head.num_tokens:
+        raise FormatError(f"{folder}: expected at least one token in its shards, found none")
+    starts = np.cumsum([0, *(head.num_tokens for head in heads)], dtype=np.uint64)
+    offsets = [part.documents[1:] + start for part, start in zip(parts, starts, strict=False)]
+    documents = np.concatenate([np.zeros(1, dtype="<u8"), *offsets])
+    documents.flags.writeable = False
+    return _Content(
+        head=head,
+        documents=documents,
+        ids=JoinedIds([np.asarray(part.ids) for part in parts]),
+        fingerprint=_fingerprint(*(part.fingerprint for part in parts)),
+        tokenizer_path=parts[0].tokenizer_path,
+    )
+
+
+def _content(folder: Path, tokenizer: Tokenizer | None, *, verify: bool) -> _Content:
+    """The store in one directory, which may be empty."""
+    hashes = read_hashes(folder)
+    head = read_head(folder)
+    documents = read_offsets(folder, head)
+    if tokenizer is not None:
+        check_tokenizer(folder, head, tokenizer)
+    if verify:
+        check_ids(folder, head, hashes[IDS_NAME])
+    return _Content(
+        head=head,
+        documents=documents,
+        ids=_mapped(folder, head),
+        fingerprint=_fingerprint(
+            hashes[IDS_NAME], hashes[DOCUMENTS_NAME], head.tokenizer_fingerprint
+        ),
+        tokenizer_path=folder / TOKENIZER_NAME,
+    )
+
+
+def _mapped(folder: Path, head: StoreHead) -> np.ndarray:
+    dtype = dtype_of(head.vocab_size)
+    if not head.num_tokens:  # an empty file cannot be mapped
+        return np.empty(0, dtype=dtype)
+    with explained(folder / IDS_NAME, "read"):
+        mapped = np.memmap(folder / IDS_NAME, dtype=dtype, mode="r")
+    # The plain array on the same mapping: slicing a memmap object costs several times more.
+    return mapped.view(np.ndarray)
+
+
+def _fingerprint(*hashes: str) -> str:
+    from primetone._rust_tok import blake3_hex
+
+    return blake3_hex("".join(hashes).encode())[:32]
 
 
 def _reopen(path: str) -> TokenStore:
     return TokenStore.open(path, verify=False)
-
-
-def _npy_bytes(array: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()

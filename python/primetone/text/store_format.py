@@ -75,10 +75,11 @@ def read_head(folder: Path) -> StoreHead:
     if set(tree) != names:
         differing = ", ".join(sorted(set(tree) ^ names))
         raise FormatError(f"{path}: keys missing or unknown: {differing}")
-    for name in ("num_tokens", "num_documents", "num_bytes", "vocab_size", "block_bytes"):
-        if type(tree[name]) is not int or tree[name] < 1:
+    at_least = {"num_tokens": 0, "num_documents": 0, "num_bytes": 0, "vocab_size": 1}
+    for name, least in {**at_least, "block_bytes": 1}.items():
+        if type(tree[name]) is not int or tree[name] < least:
             raise FormatError(
-                f"{path}: expected a positive integer in {name}, found {tree[name]!r}"
+                f"{path}: expected a whole number from {least} on in {name}, found {tree[name]!r}"
             )
     for name in ("tokenizer_fingerprint", "unicode_version"):
         if not isinstance(tree[name], str):

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 class StreamDecoder:
     """Text from ids that come one by one, never half a character.
 
-    The space after a word of characters waits for the next word.
+    The space after a word, of characters or of a list, waits for the next word.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, skip_specials: bool) -> None:
         self._tokenizer = tokenizer
         self._skipped = frozenset(tokenizer.specials.values()) if skip_specials else frozenset()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._ends_words = tokenizer.end_of_word_id is not None
+        self._ends_words = tokenizer.end_of_word_id is not None or tokenizer.units == "words"
         self._waiting = b""
 
     def push(self, token_id: int) -> str:

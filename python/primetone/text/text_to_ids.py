@@ -130,6 +130,14 @@ class TextToIds(TokenizerFacts):
             dtype=dtype,
         )
 
+    def settled_bytes(self, text: bytes) -> int:
+        """How many bytes at the front of ``text`` have ids that nothing that follows can change.
+
+        So a text that comes in pieces can be encoded piece by piece, each up to there. 0 where no
+        place to cut was found.
+        """
+        return self._core.settled_bytes(text)
+
     def encode_batch(
         self,
         texts: Iterable[Text],

@@ -7,10 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, final
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, final, get_args
 
 from primetone import _rust_tok
-from primetone.text.arguments import Text, checked, checked_size, id_array, num_threads
+from primetone.text.arguments import (
+    Text,
+    checked,
+    checked_seed,
+    checked_size,
+    checked_specials,
+    id_array,
+    num_threads,
+    one_of,
+)
 from primetone.text.counts import Countable, Limits, Progress, WordCounts, learned
 from primetone.text.learn_options import Duplicates, MaxTokenRule, Tie, learn_options
 from primetone.text.special_names import CHARACTER_SPECIALS, END_OF_TEXT
@@ -24,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "END_OF_TEXT",
+    "ListOrder",
     "PaddedBatch",
     "StreamDecoder",
     "StreamEncoder",
@@ -33,6 +43,7 @@ __all__ = [
 
 # inside the class, `bytes` is a method
 _Bytes = bytes
+ListOrder: TypeAlias = Literal["frequency", "first-seen", "shuffled"]
 
 
 @final
@@ -109,7 +120,7 @@ class Tokenizer(TextToIds):
         learn = partial(
             _rust_tok.Tokenizer.learn_bpe,
             vocab_size=checked_size(vocab_size),
-            specials=list(specials),
+            specials=checked_specials(specials),
             options=learn_options(tie, min_count, max_token_bytes, max_token_rule, duplicates),
             threads=num_threads(threads),
         )
@@ -171,7 +182,7 @@ class Tokenizer(TextToIds):
         learn = partial(
             _rust_tok.Tokenizer.learn_characters,
             vocab_size=checked_size(vocab_size),
-            specials=list(specials),
+            specials=checked_specials(specials),
             lowercase=lowercase,
             unknown=None if unknown == "error" else unknown,
             options=learn_options(tie, min_count, None, "exact", "skip"),
@@ -197,9 +208,47 @@ class Tokenizer(TextToIds):
         learn = partial(
             _rust_tok.Tokenizer.learn_words,
             vocab_size=checked_size(vocab_size),
-            specials=list(specials),
+            specials=checked_specials(specials),
         )
         return cls(*learned(learn, texts, split, pattern, **limits))
+
+    @classmethod
+    def word_list(
+        cls,
+        texts: Countable | WordCounts,
+        *,
+        max_words: int = 5000,
+        order: ListOrder = "frequency",
+        seed: int = 0,
+        unit: Literal["word", "char"] = "word",
+        **limits: Unpack[Limits],
+    ) -> Tokenizer:
+        """A closed list of words in lower case, or of characters; others are <UNKNOWN>.
+
+        docs/words.md says what a word is. White space is not kept; decoding puts one space between
+        words. Ids are <START>, <PAD>, <END>, <UNKNOWN>, then the words. ``learn_report`` counts
+        the text's words (``num_words``, ``num_distinct``) and what of it the list has
+        (``num_known``, ``num_listed``). Save it as ``*.csv`` for rows of ``id,word``.
+
+        Args:
+            max_words: how many at most, without the four.
+            order: "frequency": the most frequent ones first, equally frequent ones by code point;
+                "first-seen": those that come first, as they come; "shuffled": the most frequent
+                ones, in an order that ``seed`` (0 to 2^64 - 1) decides.
+            unit: "char" for characters, which keep their case.
+
+        The rest, and the errors, are those of `learn`; WordCounts have to be of the same pattern.
+        """
+        list_words = partial(
+            _rust_tok.Tokenizer.list_words,
+            max_words=checked_size(max_words, "max_words", least=1),
+            unit=one_of("unit", unit, ("word", "char")),
+            order=one_of("order", order, get_args(ListOrder)),
+            seed=checked_seed(seed),
+        )
+        chars = unit == "char"
+        pattern = _rust_tok.CHARACTER_PATTERN if chars else _rust_tok.WORD_PATTERN
+        return cls(*learned(list_words, texts, None, pattern, **limits))
 
     def prefix(self, vocab_size: int) -> Tokenizer:
         """The tokenizer of the ids under ``vocab_size``, equal to having learned just that many.
@@ -211,7 +260,7 @@ class Tokenizer(TextToIds):
     @classmethod
     def bytes(cls, *, specials: Sequence[str] = (END_OF_TEXT,)) -> Tokenizer:
         """A byte tokenizer: the specials, then the 256 bytes."""
-        return cls(_rust_tok.Tokenizer.byte_tokenizer(specials=list(specials)))
+        return cls(_rust_tok.Tokenizer.byte_tokenizer(specials=checked_specials(specials)))
 
     @classmethod
     def characters(
@@ -235,7 +284,7 @@ class Tokenizer(TextToIds):
             alphabet.update(text if isinstance(text, str) else text.decode())
         core = _rust_tok.Tokenizer.characters(
             "".join(sorted(alphabet)),
-            specials=list(specials),
+            specials=checked_specials(specials),
             unknown=None if unknown == "error" else unknown,
         )
         return cls(core)
@@ -252,10 +301,10 @@ class Tokenizer(TextToIds):
 
         ``*.json`` is Hugging Face's format, ``*tekken*.json`` Mistral's, ``*.tiktoken`` OpenAI's,
         ``merges.txt`` goes with the ``vocab.json`` beside it (bytes, as GPT-2) or the ``vocab.txt``
-        (words of characters), ``*.merges`` is primetone's own.
+        (words of characters), ``*.merges`` is primetone's own, ``*.csv`` a list as rows of id,word.
 
         Args:
-            format: "json", "tiktoken", "gpt2", "tekken" or "merges"; None to go by the name.
+            format: "json", "tiktoken", "gpt2", "tekken", "merges" or "csv"; None to go by the name.
             split, pattern, specials: for the files that do not say them: a ``.tiktoken`` file, and
                 ``merges.txt`` with ``vocab.json`` (whose split is gpt2 unless told). A file saved
                 by `save` has a ``.meta.json`` beside it that does.

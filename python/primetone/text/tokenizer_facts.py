@@ -30,12 +30,12 @@ class TokenizerFacts:
 
     @property
     def units(self) -> str:
-        """What tokens are made of: "bytes" or "characters"."""
+        """What tokens are made of: "bytes", "characters" or, in a closed list, "words"."""
         return self._core.units
 
     @property
     def lowercase(self) -> bool:
-        """Whether text is lower-cased; only words of characters can be."""
+        """Whether text is lower-cased: words of characters can be, words of a list always are."""
         return self._core.lowercase
 
     @property
@@ -90,7 +90,7 @@ class TokenizerFacts:
 
     @property
     def eos_id(self) -> int | None:
-        """The special token that ends a document: <|endoftext|>, <eos> or </s>."""
+        """The special token that ends a document: <|endoftext|>, <eos>, </s> or <END>."""
         return first_id(self.specials, EOS_NAMES)
 
     @property
@@ -105,7 +105,7 @@ class TokenizerFacts:
 
     @property
     def unknown_id(self) -> int | None:
-        """The special token for characters outside the alphabet, if there is one."""
+        """The special token for characters outside the alphabet, or words outside the list."""
         return self._core.unknown_id
 
     @property

@@ -18,8 +18,8 @@ from primetone.errors import (
 )
 from primetone.files import explained, json_bytes, read_json, write_atomically
 
-TokenizerFormat = Literal["json", "tiktoken", "gpt2", "tekken", "merges"]
-"""tokenizer.json; .tiktoken; vocab.json with merges.txt; tekken.json; our .merges."""
+TokenizerFormat = Literal["json", "tiktoken", "gpt2", "tekken", "merges", "csv"]
+"""tokenizer.json; .tiktoken; vocab.json with merges.txt; tekken.json; our .merges; id,word rows."""
 
 FORMATS: tuple[TokenizerFormat, ...] = get_args(TokenizerFormat)
 
@@ -35,7 +35,7 @@ class Said(TypedDict, total=False):
 
 
 _META_FORMAT, _META_VERSION = "primetone tokenizer meta", 1
-_NAMES = "tokenizer.json, *.tiktoken, merges.txt with vocab.json, tekken.json or *.merges"
+_NAMES = "tokenizer.json, *.tiktoken, merges.txt with vocab.json, tekken.json, *.merges or *.csv"
 
 
 def format_of(path: Path) -> TokenizerFormat | None:
@@ -44,6 +44,8 @@ def format_of(path: Path) -> TokenizerFormat | None:
         return "tiktoken"
     if path.suffix == ".merges":
         return "merges"
+    if path.suffix == ".csv":
+        return "csv"
     if path.name.endswith(("merges.txt", "vocab.json", "vocab.txt")):
         return "gpt2"
     if path.suffix == ".json":
@@ -99,6 +101,10 @@ def read_core(
     with _naming(path):
         if chosen == "tekken":
             return _rust_tok.read_tekken(data)
+        if chosen == "csv":
+            core, never_found = _rust_tok.read_word_list(data)
+            _warn_of_words(path, never_found)
+            return core
         read = _rust_tok.read_merges if chosen == "merges" else _rust_tok.read_tokenizer_json
         core, unicode_version = read(data)
     if unicode_version is not None:
@@ -162,6 +168,8 @@ def write_core(core: _rust_tok.Tokenizer, path: Path, format: TokenizerFormat | 
         files[path] = _rust_tok.write_tekken(core)
     elif chosen == "merges":
         files[path] = _rust_tok.write_merges(core)
+    elif chosen == "csv":
+        files[path] = _rust_tok.write_word_list(core)
     else:
         files[path] = _rust_tok.write_tokenizer_json(core)
     for file, data in files.items():
@@ -268,6 +276,17 @@ def _read_meta(path: Path) -> dict[str, Any]:
             "with ids; save the tokenizer again, or remove the file and say them when loading"
         )
     return {"split": None, "pattern": None, **meta}
+
+
+def _warn_of_words(path: Path, never_found: list[str]) -> None:
+    """Entries that text is never cut to keep their ids, but are dead."""
+    if never_found:
+        some = ", ".join(map(repr, never_found[:5])) + (", ..." if len(never_found) > 5 else "")
+        warnings.warn(
+            f"{path}: {len(never_found):,} of its entries are no word as text is cut and put in "
+            f"lower case (docs/words.md), so no text will have them: {some}",
+            stacklevel=5,
+        )
 
 
 def _warn_of_unicode(path: Path, version: str | None) -> None:

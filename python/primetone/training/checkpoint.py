@@ -1,8 +1,9 @@
 """Checkpoints: folders of safetensors and JSON that are complete or absent, never half.
 
-`step_N/` holds `model.safetensors`, `optimizer.safetensors` (absent where there is no state),
-`state.json` and `manifest.json`. The file `latest` names the newest one and moves only after that
-folder is durable; older folders go after that.
+`step_N/` holds `model.safetensors` (the averaged weights, where they are averaged),
+`optimizer.safetensors` (absent where there is no state), `state.json` and `manifest.json`. The file
+`latest` names the newest one and moves only after that folder is durable, and so does `best`, where
+a run looks for its best step; older folders go after that.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from primetone.files import (
 MODEL = "model.safetensors"
 OPTIMIZER = "optimizer.safetensors"
 STATE = "state.json"
+LATEST, BEST = "latest", "best"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +47,16 @@ class Checkpoint:
 
 @final
 class CheckpointStore:
-    """The checkpoints of one run, under `folder`; the newest `keep` stay."""
+    """The checkpoints of one run, under `folder`; the newest `keep` stay, and the best one."""
 
     def __init__(self, folder: str | Path, *, keep: int = 2) -> None:
         self.folder = Path(folder)
         self.keep = keep
 
-    def save(self, checkpoint: Checkpoint) -> Path:
+    def save(self, checkpoint: Checkpoint, *, best_step: int | None = None) -> Path:
         """Write a checkpoint, move `latest` to it, remove the oldest and what a kill left behind.
+
+        `best_step` is that of the best checkpoint so far, which may be this one.
 
         Errors: FileError (a full disk, ...); the checkpoints of before are then untouched.
         """
@@ -63,9 +67,11 @@ class CheckpointStore:
             if checkpoint.optimizer:
                 _write_tensors(temporary / OPTIMIZER, checkpoint.optimizer)
             write_json(temporary / STATE, {**checkpoint.state, "step": checkpoint.step})
-        write_atomically(self.folder / "latest", f"{target.name}\n".encode())
+        write_atomically(self.folder / LATEST, f"{target.name}\n".encode())
+        if best_step is not None:
+            write_atomically(self.folder / BEST, f"{self.path(best_step).name}\n".encode())
         for step in self.steps()[: -self.keep]:
-            if step != checkpoint.step:
+            if step not in (checkpoint.step, best_step):
                 remove_directory(self.path(step))
         return target
 
@@ -80,15 +86,22 @@ class CheckpointStore:
 
     def latest(self) -> int | None:
         """The step that `latest` names; None before the first checkpoint."""
+        return self._named(LATEST)
+
+    def best(self) -> int | None:
+        """The step that did best on the validation text; None where nobody looked for it."""
+        return self._named(BEST)
+
+    def _named(self, pointer: str) -> int | None:
         try:
-            name = (self.folder / "latest").read_text(encoding="utf-8").strip()
+            name = (self.folder / pointer).read_text(encoding="utf-8").strip()
         except FileNotFoundError:
             return None
         step = name.removeprefix("step_")
         if not step.isdecimal() or not self.path(int(step)).is_dir():
             there = ", ".join(str(step) for step in self.steps()) or "none"
             raise RunError(
-                f"expected {self.folder / 'latest'} to name a checkpoint beside it, found "
+                f"expected {self.folder / pointer} to name a checkpoint beside it, found "
                 f"{name!r}; the steps there are: {there}. Write the name of one into that file, "
                 "such as step_100"
             )

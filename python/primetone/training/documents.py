@@ -12,7 +12,7 @@ import numpy as np
 
 from primetone.contracts import Batch, TokenStream, Window
 from primetone.errors import TextError
-from primetone.training.loader import epoch_keys, permute
+from primetone.training.loader import epoch_keys, permute, share_of
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def document_bounds(ids: np.ndarray, end_id: int) -> tuple[np.ndarray, np.ndarray]:
     """Where each document of a stream starts, and where the `end_id` stands that ends it."""
-    ends = np.flatnonzero(np.asarray(ids) == end_id)
+    ends = np.flatnonzero(ids == end_id)
     starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
     return starts, ends
 
@@ -42,6 +42,8 @@ class DocumentLoader:
         batch_size: int,
         seed: int,
         place: Callable[[np.ndarray], torch.Tensor],
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         self.ids = stream.ids
         self.window = window
@@ -49,7 +51,8 @@ class DocumentLoader:
         self.batch_size = batch_size
         self.seed = seed
         self.place = place
-        starts, ends = document_bounds(self.ids, end_id)
+        self.share = share_of(batch_size, rank=rank, world=world)
+        starts, ends = document_bounds(np.asarray(self.ids), end_id)
         lengths = ends - starts + 1
         fits = (lengths > 1) & (lengths <= window.length)
         self.num_left_out = int((lengths > window.length).sum())
@@ -74,7 +77,7 @@ class DocumentLoader:
         return -(-len(self) // self.batch_size)
 
     def batch(self, number: int) -> Batch:
-        """Batch `number`, on the device."""
+        """Batch `number`, or this rank's share of it, on the device."""
         first = number * self.batch_size
         places_B = np.arange(first, first + self.batch_size, dtype=np.int64)
         epochs_B, within_B = np.divmod(places_B, len(self))
@@ -83,9 +86,14 @@ class DocumentLoader:
             mine = epochs_B == epoch
             keys = epoch_keys(self.seed, epoch)[1:]
             chosen_B[mine] = permute(within_B[mine], size=len(self), keys=keys)
-        rows_BS = self.place(self.rows(chosen_B))
+        rows_BS = self.place(self.rows(chosen_B[self.share]))
         weight = int(self.lengths[chosen_B].sum())
-        return Batch(inputs_BT=rows_BS, targets_BT=rows_BS, weight=weight)
+        return Batch(
+            inputs_BT=rows_BS,
+            targets_BT=rows_BS,
+            weight=weight,
+            row_weight=weight / self.batch_size,
+        )
 
     def rows(self, chosen_B: np.ndarray) -> np.ndarray:
         """ids_BS of documents by their numbers, filled up with the end."""

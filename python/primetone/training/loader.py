@@ -1,9 +1,9 @@
 """Batches as a pure function of (seed, number): there is no position to save or to lose.
 
 An epoch cuts the stream into whole windows at a random phase and visits each once, in an order
-given by a keyed permutation that is computed, not stored. Batch k of rank r is the slice
-`k * B * world + r * B ..` of the endless sequence of windows, so that the same seed trains on the
-same windows on any number of ranks.
+given by a keyed permutation that is computed, not stored. Batch k is the slice `k * B .. (k + 1) *
+B` of the endless sequence of windows, of which every rank has an equal share, so that the same seed
+trains on the same windows on any number of ranks.
 
 Letters: B windows of a batch, S tokens a window touches.
 """
@@ -34,8 +34,14 @@ class Batches(Protocol):
         ...
 
     def batch(self, number: int) -> Batch:
-        """Batch `number`, on the device."""
+        """Batch `number`, or this rank's share of it, on the device."""
         ...
+
+
+def share_of(size: int, *, rank: int, world: int) -> slice:
+    """Which of the `size` rows of a batch a rank has; `world` divides the size."""
+    assert size % world == 0, "every rank has as many rows"
+    return slice(size // world * rank, size // world * (rank + 1))
 
 
 @final
@@ -65,8 +71,7 @@ class Loader:
         self.batch_size = batch_size
         self.seed = seed
         self.place = place
-        self.rank = rank
-        self.world = world
+        self.share = share_of(batch_size, rank=rank, world=world)
         self.stride = window.stride or window.length
         # One window less than would fit, where there are several: the phase then takes any value.
         # Windows that begin at every token need no phase.
@@ -79,21 +84,21 @@ class Loader:
 
     @property
     def tokens_per_batch(self) -> int:
-        """Predictions in one batch of one rank."""
+        """Predictions in one batch of all ranks."""
         return self.batch_size * self.window.num_targets
 
     @property
     def batches_per_epoch(self) -> int:
-        """Batches of all ranks in which every window is seen once, the last filled up."""
-        return -(-self.windows_per_epoch // (self.batch_size * self.world))
+        """Batches in which every window is seen once, the last filled up."""
+        return -(-self.windows_per_epoch // self.batch_size)
 
     def starts(self, number: int) -> np.ndarray:
-        """Where in the stream the windows of batch `number` begin."""
-        first = (number * self.world + self.rank) * self.batch_size
-        epochs, places = np.divmod(
-            np.arange(first, first + self.batch_size, dtype=np.int64), self.windows_per_epoch
+        """Where in the stream this rank's windows of batch `number` begin."""
+        first, last = (
+            number * self.batch_size + end for end in (self.share.start, self.share.stop)
         )
-        starts_B = np.empty(self.batch_size, dtype=np.int64)
+        epochs, places = np.divmod(np.arange(first, last, dtype=np.int64), self.windows_per_epoch)
+        starts_B = np.empty(last - first, dtype=np.int64)
         for epoch in np.unique(epochs).tolist():
             mine = epochs == epoch
             keys = epoch_keys(self.seed, epoch)
@@ -109,6 +114,7 @@ class Loader:
             inputs_BT=placed_BS[:, : self.window.length],
             targets_BT=placed_BS[:, self.window.span - self.window.num_targets :],
             weight=self.tokens_per_batch,
+            row_weight=self.window.num_targets,
         )
 
 

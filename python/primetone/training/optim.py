@@ -49,11 +49,16 @@ class PhaseOptimizer:
         self.parts = _build_parts(named, phase.roles, config)
         self.full_rates = [[phase.rate * g["lr"] for g in part.param_groups] for part in self.parts]
 
-    def step(self, factor: float) -> None:
-        """One update with every learning rate multiplied by `factor`."""
+    def step(self, factor: float, *, first_beta: float | None = None) -> None:
+        """One update with every learning rate multiplied by `factor`.
+
+        `first_beta` takes the place of that of adam and adamw, where it is given.
+        """
         for part, rates in zip(self.parts, self.full_rates, strict=True):
             for group, rate in zip(part.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
+                if first_beta is not None and "betas" in group:
+                    group["betas"] = (first_beta, group["betas"][1])
             part.step()
 
     def zero_grad(self) -> None:

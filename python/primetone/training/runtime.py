@@ -1,8 +1,4 @@
-"""Where and how the numbers are computed: device, precision, compilation, threads and ranks.
-
-The only module that would touch torch.distributed: with more than one rank, `wrap` is where a
-module becomes a distributed one and `sum_over_ranks` where counts meet.
-"""
+"""Where and how the numbers are computed: device, precision, compilation, threads and ranks."""
 
 from __future__ import annotations
 
@@ -11,13 +7,14 @@ import hashlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, final
 
 import torch
 from torch import nn
 
-from primetone.errors import ConfigError
+from primetone.errors import ConfigError, RunError
+from primetone.training.ranks import Ranks, current_ranks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,8 +36,7 @@ class Runtime:
     precision: Literal["float32", "bfloat16"]
     products: Products
     compile: Literal["on", "off"]
-    rank: int = 0
-    world: int = 1
+    ranks: Ranks = field(default_factory=Ranks)
 
     def place(self, array: np.ndarray) -> torch.Tensor:
         """The array as a tensor on the device; on CUDA the copy overlaps with what runs there."""
@@ -80,18 +76,18 @@ class Runtime:
 
     def seed(self, *parts: int | str) -> None:
         """Seed torch's generators from these parts, on every device in use."""
-        text = " ".join(str(part) for part in parts)
-        number = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+        number = number_of(*parts)
         torch.default_generator.manual_seed(number)
         if self.device.type == "cuda":
             torch.cuda.manual_seed(number)
         elif self.device.type == "mps":
             torch.mps.manual_seed(number)
 
-    def sum_over_ranks(self, count: int) -> int:
-        """A count summed over all ranks; one rank for now."""
-        assert self.world == 1, "several ranks come with the distributed runtime"
-        return count
+
+def number_of(*parts: int | str) -> int:
+    """64 bits that follow from these parts."""
+    text = " ".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def start_runtime(
@@ -110,12 +106,15 @@ def start_runtime(
     float32 products, which `float32` forbids. Weights and optimiser state are float32 always.
     Compilation is for CUDA only unless asked for. `threads` are torch's threads on the CPU.
 
+    Among ranks every process takes the GPU that has its number on this machine.
+
     Measured: 4 layers, width 128, context 128, batch 16 on two Zen 5 cores: 22,100 tokens/s in
     bfloat16 and 14,800 in float32, with the same losses to three digits.
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    chosen = _choose_device(device)
+    ranks = current_ranks()
+    chosen = _choose_device(device, ranks)
     if chosen.type == "cpu":
         keep_freed_memory()
     products: Products = "shortened" if precision == "auto" else "exact"
@@ -123,7 +122,9 @@ def start_runtime(
         precision = "bfloat16" if has_bfloat16_units(chosen) else "float32"
     if compile == "auto":
         compile = "on" if chosen.type == "cuda" else "off"
-    return Runtime(device=chosen, precision=precision, products=products, compile=compile)
+    return Runtime(
+        device=chosen, precision=precision, products=products, compile=compile, ranks=ranks
+    )
 
 
 def keep_freed_memory() -> bool:
@@ -156,7 +157,7 @@ def has_bfloat16_units(device: torch.device) -> bool:
     return False
 
 
-def _choose_device(name: Device) -> torch.device:
+def _choose_device(name: Device, ranks: Ranks) -> torch.device:
     available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
@@ -170,4 +171,17 @@ def _choose_device(name: Device) -> torch.device:
             f"train.device: expected a device of this machine, found {name!r}, which torch cannot "
             f"use here: choose one of auto, {there}"
         )
+    if name == "cuda" and ranks.world > 1:
+        return _own_gpu(ranks)
     return torch.device(name)
+
+
+def _own_gpu(ranks: Ranks) -> torch.device:
+    if ranks.local_rank >= (there := torch.cuda.device_count()):
+        raise RunError(
+            f"expected a GPU for every process of this machine, found {there} for process "
+            f"{ranks.local_rank + 1}: start as many by torchrun --nproc-per-node {there}"
+        )
+    chosen = torch.device("cuda", ranks.local_rank)
+    torch.cuda.set_device(chosen)
+    return chosen

@@ -17,12 +17,15 @@ pub mod overlap;
 mod parallel;
 pub mod ppm;
 pub mod samples;
+pub mod sentences;
 pub mod signal;
 pub mod split;
 pub mod tokenizer;
 pub mod vocab;
+pub mod words;
 
 pub use error::{Error, Result};
+pub use memory::share_one_arena;
 pub use split::Splitter;
 pub use tokenizer::Tokenizer;
 

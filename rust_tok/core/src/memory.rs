@@ -69,6 +69,16 @@ pub(crate) fn large_page_of<T: Copy, const N: usize>(value: T) -> Vec<LargePage<
     pages
 }
 
+/// Have all threads share one arena of the allocator from now on: each one of its own reserves 64 MiB of
+/// address space or more, which is dear where that is limited.
+pub fn share_one_arena() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: a parameter of the allocator is set under its own lock; what is allocated stays where it is.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
 /// Have what was freed go back to the system: the allocator may keep many megabytes for later.
 pub(crate) fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

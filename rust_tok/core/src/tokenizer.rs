@@ -5,14 +5,17 @@ mod encoding;
 mod identity;
 mod kinds;
 mod learning;
+mod listing;
 mod prefix;
 mod renumber;
 
 pub use characters::CharacterWords;
 pub use kinds::{Kind, Units, WordUnits};
 pub use learning::LearnReport;
+pub(crate) use listing::UNKNOWN;
+pub use listing::{LIST_SPECIALS, ListReport, ListUnit, Listing, Order};
 
-use crate::encode::{Bpe, Characters, MARK, Merge, Scratches, Specials, Words};
+use crate::encode::{Bpe, Characters, MARK, Merge, Scratches, Specials, WordList, Words};
 use crate::error::{Error, Result};
 use crate::split::{Scheme, Splitter, UNICODE_VERSION};
 use crate::vocab::{Token, Vocab, quote};
@@ -22,6 +25,7 @@ pub(crate) enum Model {
     Bytes { splitter: Splitter, bpe: Box<Bpe> },
     Characters(Box<Characters>),
     Words(Box<Words>),
+    List(WordList),
 }
 
 /// Text to ids and back. Immutable.
@@ -123,6 +127,19 @@ impl Tokenizer {
         Self::new(vocab, Model::Words(words))
     }
 
+    /// A tokenizer of a closed list of words, each token of which is a word and the space after it;
+    /// `unknown` is the id of every other word. White space is not kept, and words are lower-cased.
+    ///
+    /// # Errors
+    /// [`Error::Vocabulary`] for a token that is no word, or an unknown id that is no token.
+    pub fn from_list(vocab: Vocab, unknown: Option<u32>) -> Result<Self> {
+        if let Some(id) = unknown.filter(|&id| vocab.token(id).is_none()) {
+            return Err(Error::Vocabulary(format!("the unknown token, id {id}, is not a token")));
+        }
+        let list = WordList::new(&vocab, unknown)?;
+        Self::new(vocab, Model::List(list))
+    }
+
     fn new(vocab: Vocab, model: Model) -> Result<Self> {
         let specials = Specials::new(vocab.specials())?;
         let lens = (0..vocab.len() as u32).map(|id| vocab.spelled(id).len() as u64);
@@ -176,7 +193,7 @@ impl Tokenizer {
             Model::Bytes { .. } if self.vocab.text_tokens().all(|(_, t)| t.len() == 1) => {
                 Kind::Byte
             }
-            Model::Bytes { .. } => Kind::Word,
+            Model::Bytes { .. } | Model::List(_) => Kind::Word,
         }
     }
 
@@ -186,6 +203,7 @@ impl Tokenizer {
             Model::Bytes { .. } => Units::Bytes,
             Model::Characters(_) => Units::Characters,
             Model::Words(words) => Units::Words { lowercase: words.lowercase() },
+            Model::List(_) => Units::List,
         }
     }
 
@@ -198,7 +216,7 @@ impl Tokenizer {
     pub fn splitter(&self) -> Option<&Splitter> {
         match &self.model {
             Model::Bytes { splitter, .. } => Some(splitter),
-            Model::Characters(_) | Model::Words(_) => None,
+            Model::Characters(_) | Model::Words(_) | Model::List(_) => None,
         }
     }
 
@@ -207,7 +225,7 @@ impl Tokenizer {
         match &self.model {
             Model::Bytes { bpe, .. } => bpe.merges(),
             Model::Words(words) => words.merges(),
-            Model::Characters(_) => &[],
+            Model::Characters(_) | Model::List(_) => &[],
         }
     }
 
@@ -229,12 +247,13 @@ impl Tokenizer {
         }
     }
 
-    /// The id that stands for characters outside the alphabet.
+    /// The id that stands for characters outside the alphabet, or words outside the list.
     pub fn unknown_id(&self) -> Option<u32> {
         match &self.model {
             Model::Bytes { .. } => None,
             Model::Characters(characters) => characters.unknown(),
             Model::Words(words) => words.unknown(),
+            Model::List(list) => list.unknown(),
         }
     }
 
@@ -248,6 +267,14 @@ impl Tokenizer {
         token
             .map(|(Token::Text(bytes) | Token::Special(bytes))| bytes)
             .ok_or_else(|| self.no_such_id(id, ""))
+    }
+
+    /// The id of the text token with these bytes; of a word in a list, without the space after it.
+    pub fn id_of(&self, token: &[u8]) -> Option<u32> {
+        match self.model {
+            Model::List(_) => self.vocab.id_of(&[token, MARK.as_bytes()].concat()),
+            _ => self.vocab.id_of(token),
+        }
     }
 
     fn no_such_id(&self, id: i64, place: &str) -> Error {
@@ -277,7 +304,8 @@ impl Tokenizer {
             last = Some(id);
         }
         let last = last.and_then(|id| self.vocab.text(id)).unwrap_or_default();
-        if matches!(self.model, Model::Words(_)) && last.ends_with(MARK.as_bytes()) {
+        if matches!(self.model, Model::Words(_) | Model::List(_)) && last.ends_with(MARK.as_bytes())
+        {
             bytes.pop();
         }
         Ok(bytes)

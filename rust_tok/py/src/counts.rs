@@ -26,6 +26,12 @@ const LEAST_BYTES: usize = 3 << 20;
 /// A batch also ends after this many texts, so that short ones do not pile up.
 const BATCH_TEXTS: usize = 1 << 16;
 
+/// Have all threads share one arena of the allocator from now on, where address space is dear.
+#[pyfunction]
+pub(crate) fn share_one_arena() {
+    rust_tok::share_one_arena();
+}
+
 /// Word counts, in memory or in files. Immutable.
 #[pyclass(frozen, module = "primetone._rust_tok")]
 pub(crate) struct Counts(pub(crate) count::Counts);

@@ -36,9 +36,8 @@ impl Blake3 {
 
     /// Hash these bytes next.
     fn update(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
-        let mut digest = self.0.lock().map_err(|_| internal(py, "a hash was left broken"))?;
-        digest.update(data);
-        Ok(())
+        let update = || self.0.lock().map(|mut digest| digest.update(data)).is_ok();
+        if py.detach(update) { Ok(()) } else { Err(internal(py, "a hash was left broken")) }
     }
 
     /// The hash so far, as 64 hexadecimal digits.

@@ -2,7 +2,9 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use rust_tok::format::{character_merges, gpt2, merges, tekken, tiktoken, tokenizer_json};
+use rust_tok::format::{
+    character_merges, gpt2, merges, tekken, tiktoken, tokenizer_json, word_list,
+};
 
 use crate::door::released;
 use crate::tokenizer::{Tokenizer, splitter};
@@ -70,6 +72,22 @@ pub(crate) fn read_character_merges(
 ) -> PyResult<Tokenizer> {
     let read = || character_merges::read(vocab_txt, merges_txt, lowercase, unknown);
     released(py, read).map(Tokenizer)
+}
+
+/// Read rows of id,word: (tokenizer, the words that no text has as the rule cuts them).
+#[pyfunction]
+pub(crate) fn read_word_list(py: Python<'_>, data: &[u8]) -> PyResult<(Tokenizer, Vec<String>)> {
+    let read = released(py, || word_list::read(data))?;
+    Ok((Tokenizer(read.tokenizer), read.never_found))
+}
+
+/// The rows of id,word of a list.
+#[pyfunction]
+pub(crate) fn write_word_list<'py>(
+    py: Python<'py>,
+    tokenizer: &Tokenizer,
+) -> PyResult<Bound<'py, PyBytes>> {
+    Ok(PyBytes::new(py, &released(py, || word_list::write(&tokenizer.0))?))
 }
 
 /// The `tokenizer.json` of a tokenizer.

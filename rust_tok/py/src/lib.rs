@@ -12,6 +12,7 @@ mod learning;
 mod overlap;
 mod ppm;
 mod samples;
+mod sentences;
 mod signal;
 mod text;
 mod tokenizer;
@@ -22,7 +23,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _rust_tok {
     #[pymodule_export]
-    use super::counts::Counts;
+    use super::counts::{Counts, share_one_arena};
     #[pymodule_export]
     use super::encoding::StreamEncoder;
     #[pymodule_export]
@@ -30,15 +31,17 @@ mod _rust_tok {
     #[pymodule_export]
     use super::formats::{
         read_character_merges, read_gpt2, read_merges, read_tekken, read_tiktoken,
-        read_tokenizer_json, write_gpt2, write_merges, write_tekken, write_tiktoken,
-        write_tokenizer_json,
+        read_tokenizer_json, read_word_list, write_gpt2, write_merges, write_tekken,
+        write_tiktoken, write_tokenizer_json, write_word_list,
     };
     #[pymodule_export]
     use super::overlap::{Clusters, Overlap};
     #[pymodule_export]
     use super::ppm::ppm_added_bytes;
     #[pymodule_export]
-    use super::samples::{bleu, copies, distinct, divergence, self_bleu, words};
+    use super::samples::{bleu, copies, distinct, divergence, measure, self_bleu, words_of};
+    #[pymodule_export]
+    use super::sentences::SentenceFilter;
     #[pymodule_export]
     use super::signal::SignalBank;
     #[pymodule_export]
@@ -52,4 +55,12 @@ mod _rust_tok {
     /// The Unicode version of the split schemes.
     #[pymodule_export]
     const UNICODE_VERSION: &str = rust_tok::split::UNICODE_VERSION;
+
+    /// The rule of words, as a pattern.
+    #[pymodule_export]
+    const WORD_PATTERN: &str = rust_tok::words::WORD;
+
+    /// That of characters, each by itself.
+    #[pymodule_export]
+    const CHARACTER_PATTERN: &str = rust_tok::words::CHARACTER;
 }

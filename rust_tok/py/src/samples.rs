@@ -1,16 +1,15 @@
 //! Measures of generated text; `primetone.evaluation` gives them names and defaults.
 
-use std::sync::OnceLock;
-
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyString};
 use rust_tok::Result;
 use rust_tok::control::Control;
-use rust_tok::samples::{self, Sentences, Vocabulary, WordCutter, wrong_order};
+use rust_tok::samples::{self, Sentences, Vocabulary, wrong_order};
+use rust_tok::words;
 
-use crate::door::{enter, quick};
+use crate::door::enter;
 use crate::errors::to_python;
 use crate::text::half_pair;
 
@@ -19,16 +18,6 @@ const SENTENCES_A_LOOK: usize = 1 << 10;
 
 /// Strings have to be text here.
 const ADVICE: &str = "replace it, as encode(errors=\"replace\").decode() does";
-
-/// The one cutter: its pattern takes milliseconds to compile.
-fn cutter(py: Python<'_>) -> PyResult<&'static WordCutter> {
-    static CUTTER: OnceLock<WordCutter> = OnceLock::new();
-    if let Some(cutter) = CUTTER.get() {
-        return Ok(cutter);
-    }
-    let made = quick(py, |_| WordCutter::new())?;
-    Ok(CUTTER.get_or_init(|| made))
-}
 
 /// The highest order of n-grams that is asked for; any number that is no `usize` is none, either.
 pub(crate) struct Order(usize);
@@ -47,16 +36,12 @@ impl<'py> FromPyObject<'_, 'py> for Order {
 }
 
 /// What turns Python's sentences into numbers, the same for all texts of a call.
+#[derive(Default)]
 struct Reader {
-    cutter: &'static WordCutter,
     vocabulary: Vocabulary,
 }
 
 impl Reader {
-    fn new(py: Python<'_>) -> PyResult<Self> {
-        Ok(Self { cutter: cutter(py)?, vocabulary: Vocabulary::default() })
-    }
-
     /// A list of lines, which are cut into words, or of lists of tokens.
     fn read(&mut self, given: &Bound<'_, PyAny>, name: &str) -> PyResult<Sentences> {
         if given.is_instance_of::<PyString>() {
@@ -72,7 +57,7 @@ impl Reader {
             let vocabulary = &mut self.vocabulary;
             if let Ok(line) = one.cast::<PyString>() {
                 let line = text(line, name)?;
-                sentences.push(self.cutter.words(line).map(|word| vocabulary.number(&word)));
+                sentences.push(words::words(line).map(|word| vocabulary.number(&word)));
                 continue;
             }
             let tokens = one.try_iter().map_err(|_| refusal(name, &type_name(&one)))?;
@@ -114,67 +99,113 @@ fn refusal(name: &str, found: &str) -> PyErr {
     ))
 }
 
+/// A measure of samples beside references, of orders 1 to n.
+fn compared(
+    samples: &Bound<'_, PyAny>,
+    references: &Bound<'_, PyAny>,
+    n: Order,
+    measure: impl FnOnce(&Sentences, &Sentences, usize, &Control) -> Result<Vec<f64>> + Send,
+) -> PyResult<Vec<f64>> {
+    let mut reader = Reader::default();
+    let (ours, theirs) = (reader.read(samples, "samples")?, reader.read(references, "references")?);
+    measured(samples.py(), |control| measure(&ours, &theirs, n.0, control))
+}
+
+/// A measure of samples alone, of orders 1 to n.
+fn alone(
+    samples: &Bound<'_, PyAny>,
+    n: Order,
+    measure: impl FnOnce(&Sentences, usize, &Control) -> Result<Vec<f64>> + Send,
+) -> PyResult<Vec<f64>> {
+    let ours = Reader::default().read(samples, "samples")?;
+    measured(samples.py(), |control| measure(&ours, n.0, control))
+}
+
 /// Mean BLEU of orders 1 to n.
 #[pyfunction]
 pub(crate) fn bleu(
-    py: Python<'_>,
     samples: &Bound<'_, PyAny>,
     references: &Bound<'_, PyAny>,
     n: Order,
 ) -> PyResult<Vec<f64>> {
-    let mut reader = Reader::new(py)?;
-    let (ours, theirs) = (reader.read(samples, "samples")?, reader.read(references, "references")?);
-    measured(py, |control| samples::bleu(&ours, &theirs, n.0, control))
+    compared(samples, references, n, samples::bleu)
 }
 
 /// Mean BLEU of orders 1 to n, each sample against all others.
 #[pyfunction]
-pub(crate) fn self_bleu(
-    py: Python<'_>,
-    samples: &Bound<'_, PyAny>,
-    n: Order,
-) -> PyResult<Vec<f64>> {
-    let ours = Reader::new(py)?.read(samples, "samples")?;
-    measured(py, |control| samples::self_bleu(&ours, n.0, control))
+pub(crate) fn self_bleu(samples: &Bound<'_, PyAny>, n: Order) -> PyResult<Vec<f64>> {
+    alone(samples, n, samples::self_bleu)
 }
 
 /// Jensen-Shannon divergences in bits of n-grams of orders 1 to n.
 #[pyfunction]
 pub(crate) fn divergence(
-    py: Python<'_>,
     samples: &Bound<'_, PyAny>,
     references: &Bound<'_, PyAny>,
     n: Order,
 ) -> PyResult<Vec<f64>> {
-    let mut reader = Reader::new(py)?;
-    let (ours, theirs) = (reader.read(samples, "samples")?, reader.read(references, "references")?);
-    measured(py, |control| samples::divergence(&ours, &theirs, n.0, control))
+    compared(samples, references, n, samples::divergence)
 }
 
 /// Different n-grams over all n-grams, of orders 1 to n.
 #[pyfunction]
-pub(crate) fn distinct(py: Python<'_>, samples: &Bound<'_, PyAny>, n: Order) -> PyResult<Vec<f64>> {
-    let ours = Reader::new(py)?.read(samples, "samples")?;
-    measured(py, |control| samples::distinct(&ours, n.0, control))
+pub(crate) fn distinct(samples: &Bound<'_, PyAny>, n: Order) -> PyResult<Vec<f64>> {
+    alone(samples, n, samples::distinct)
 }
 
 /// Share of samples that are no sentence of the training text, and each one's longest run that stands there.
 #[pyfunction]
 pub(crate) fn copies(
-    py: Python<'_>,
     samples: &Bound<'_, PyAny>,
     training: &Bound<'_, PyAny>,
 ) -> PyResult<(f64, Vec<u32>)> {
-    let mut reader = Reader::new(py)?;
+    let mut reader = Reader::default();
     let (ours, known) = (reader.read(samples, "samples")?, reader.read(training, "training")?);
-    measured(py, |control| samples::copies(&ours, &known, control))
+    measured(samples.py(), |control| samples::copies(&ours, &known, control))
         .map(|found| (found.novel, found.longest))
+}
+
+/// What `measure` gives a figure for in each order.
+const MEASURES: [&str; 5] = ["bleu", "backward_bleu", "self_bleu", "jsd", "distinct"];
+
+/// All measures at once, each text read once; `bleu`, `jsd` and `distinct` are the highest orders.
+#[pyfunction]
+#[pyo3(signature = (samples, references, training, *, bleu, jsd, distinct))]
+pub(crate) fn measure<'py>(
+    samples: &Bound<'py, PyAny>,
+    references: &Bound<'py, PyAny>,
+    training: Option<&Bound<'py, PyAny>>,
+    bleu: usize,
+    jsd: usize,
+    distinct: usize,
+) -> PyResult<Bound<'py, PyDict>> {
+    let (py, mut reader) = (samples.py(), Reader::default());
+    let (ours, theirs) = (reader.read(samples, "samples")?, reader.read(references, "references")?);
+    let known = training.map(|training| reader.read(training, "training")).transpose()?;
+    let (orders, copied) = measured(py, |control| {
+        let orders = [
+            samples::bleu(&ours, &theirs, bleu, control)?,
+            samples::bleu(&theirs, &ours, bleu, control)?,
+            samples::self_bleu(&ours, bleu, control)?,
+            samples::divergence(&ours, &theirs, jsd, control)?,
+            samples::distinct(&ours, distinct, control)?,
+        ];
+        let copied = known.map(|known| samples::copies(&ours, &known, control)).transpose()?;
+        Ok((orders, copied))
+    })?;
+    let dict = PyDict::new(py);
+    dict.set_item("num_samples", ours.len())?;
+    for (name, values) in MEASURES.iter().zip(orders) {
+        dict.set_item(name, values)?;
+    }
+    dict.set_item("novelty", copied.as_ref().map(|found| found.novel))?;
+    dict.set_item("longest", copied.map(|found| found.longest))?;
+    Ok(dict)
 }
 
 /// The words of a line.
 #[pyfunction]
-pub(crate) fn words(line: &Bound<'_, PyString>) -> PyResult<Vec<String>> {
-    let (py, cutter) = (line.py(), cutter(line.py())?);
-    let line = text(line, "line")?;
-    quick(py, |_| Ok(cutter.words(line).collect()))
+#[pyo3(name = "words")]
+pub(crate) fn words_of(line: &Bound<'_, PyString>) -> PyResult<Vec<String>> {
+    Ok(words::words(text(line, "line")?).collect())
 }

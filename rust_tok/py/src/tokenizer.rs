@@ -9,11 +9,11 @@ use rust_tok::count::file::Pieces;
 use rust_tok::encode::Dropout;
 use rust_tok::learn::Tie;
 use rust_tok::split::Scheme;
-use rust_tok::tokenizer::{CharacterWords, Units};
+use rust_tok::tokenizer::{CharacterWords, ListUnit, Listing, Order, Units};
 use rust_tok::{Error, Splitter};
 
 use crate::counts::Counts;
-use crate::door::{enter, quick};
+use crate::door::{enter, quick, released};
 use crate::encoding::{AllowedSpecial, Dtype, Unit, long_or_quick};
 use crate::learning::{LearnLimits, LearnOptions, report};
 use crate::text::{Text, Texts};
@@ -154,6 +154,39 @@ impl Tokenizer {
         Ok((Self(tokenizer), report(py, &learnt, &loaded)?))
     }
 
+    /// A closed list of words or characters from their counts: (tokenizer, report).
+    #[staticmethod]
+    #[pyo3(signature = (counts, *, max_words, unit, order, seed, limits, progress))]
+    #[expect(clippy::too_many_arguments, reason = "all of them are named in Python")]
+    fn list_words<'py>(
+        py: Python<'py>,
+        counts: &Counts,
+        max_words: u32,
+        unit: &str,
+        order: &str,
+        seed: u64,
+        limits: LearnLimits,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<(Self, Bound<'py, PyDict>)> {
+        let unit = if unit == "char" { ListUnit::Character } else { ListUnit::Word };
+        let order = match order {
+            "first-seen" => Order::FirstSeen,
+            "shuffled" => Order::Shuffled(seed),
+            _ => Order::Frequency,
+        };
+        let listing = Listing { unit, order, max_words };
+        let (tokenizer, found) = enter(py, &Control::default(), progress.as_ref(), |control| {
+            core::Tokenizer::list(&counts.0, limits.into_core(max_words), listing, control)
+        })?;
+        let dict = PyDict::new(py);
+        dict.set_item("num_bytes", found.num_bytes)?;
+        dict.set_item("num_distinct", found.num_distinct)?;
+        dict.set_item("num_words", found.num_words)?;
+        dict.set_item("num_listed", found.num_listed)?;
+        dict.set_item("num_known", found.num_known)?;
+        Ok((Self(tokenizer), dict))
+    }
+
     /// The tokenizer of the first `vocab_size` ids.
     fn prefix(&self, py: Python<'_>, vocab_size: u32) -> PyResult<Self> {
         quick(py, |_| self.0.prefix(vocab_size)).map(Self)
@@ -220,19 +253,20 @@ impl Tokenizer {
         self.0.unknown_id()
     }
 
-    /// "bytes" or "characters".
+    /// "bytes", "characters" or "words".
     #[getter]
     fn units(&self) -> &'static str {
         match self.0.units() {
             Units::Bytes => "bytes",
             Units::Characters | Units::Words { .. } => "characters",
+            Units::List => "words",
         }
     }
 
     /// Whether words are lower-cased.
     #[getter]
     fn lowercase(&self) -> bool {
-        self.0.units() == Units::Words { lowercase: true }
+        matches!(self.0.units(), Units::Words { lowercase: true } | Units::List)
     }
 
     /// The id of the mark after a word, if there is one.
@@ -291,6 +325,11 @@ impl Tokenizer {
             self.0.encode_batch(&texts, &allowed_special.into_core()?, dropout, 1, control)
         })?;
         Ok(width.array(py, batch.ids))
+    }
+
+    /// How many bytes at the beginning of a text have ids that nothing that follows can change.
+    fn settled_bytes(&self, py: Python<'_>, text: &[u8]) -> PyResult<usize> {
+        released(py, || Ok(self.0.certain(text)))
     }
 
     /// The ids of several texts, one after the other, and where each begins.
@@ -390,7 +429,7 @@ impl Tokenizer {
 
     /// The id of the text token with these bytes.
     fn id_of(&self, token: &[u8]) -> Option<u32> {
-        self.0.vocab().id_of(token)
+        self.0.id_of(token)
     }
 
     /// How many bytes of text each id stands for; 0 for specials and holes.

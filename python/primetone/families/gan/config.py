@@ -119,8 +119,18 @@ class GanConfig:
         "probabilities; or tokens drawn by Gumbel noise, with the gradient of that draw",
     )
     temperature: float = option(1.0, "of the probabilities that carry the gradient", above=0.0)
+    generator_writes: bool = option(
+        False,
+        "the generator writes new sentences for its turn; if not it learns from those that the "
+        "critic has just read",
+    )
     critic_repeats: int = option(1, "critic steps for every generator step", minimum=1)
     anchor: float = option(0.5, "weight of the likelihood in the generator's steps", minimum=0.0)
+    anchor_every: int = option(
+        1,
+        "generator batches from one likelihood to the next, whose weight grows as much",
+        minimum=1,
+    )
     likelihood_share: float = option(
         0.6,
         "share of training that is likelihood alone, before the critic",

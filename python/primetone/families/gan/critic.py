@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from primetone.families.gan.config import CriticConfig
-from primetone.families.gan.layers import Added, Attention, FeedForward
+from primetone.families.gan.layers import Added, Attention, FeedForward, never_where
+from primetone.nn.kernels import dropout
 from primetone.nn.positions import sinusoidal_table
 
 FILTER_WIDTHS = (2, 3, 4, 5)
@@ -57,9 +58,9 @@ class Layer(nn.Module):
         self.feed_forward = FeedForward(width, config.ff_width)
         self.fed = Added(width, "pre", share=config.dropout)
 
-    def forward(self, x_NRD: Tensor, visible: Tensor) -> Tensor:
+    def forward(self, x_NRD: Tensor, hidden: Tensor) -> Tensor:
         def attend(x: Tensor) -> Tensor:
-            return self.attention(x, self.attention.see(x, x), visible)
+            return self.attention(*self.attention.all_of(x), hidden)
 
         refined: Tensor = self.fed(self.attended(x_NRD, attend), self.feed_forward)
         return refined
@@ -69,9 +70,9 @@ class Layer(nn.Module):
 class Block(nn.ModuleList):
     """Layers one after the other."""
 
-    def forward(self, x_NRD: Tensor, visible: Tensor) -> Tensor:
+    def forward(self, x_NRD: Tensor, hidden: Tensor) -> Tensor:
         for layer in self:
-            x_NRD = layer(x_NRD, visible)
+            x_NRD = layer(x_NRD, hidden)
         return x_NRD
 
 
@@ -109,13 +110,13 @@ class TransformerCritic(nn.Module):
             x_NRD = rows_NSE + positions_NSE
         is_seen_NR = is_word_NS
         for block in self.blocks:
-            x_NRD = block(x_NRD, is_seen_NR[:, None, None])
+            x_NRD = block(x_NRD, never_where(~is_seen_NR[:, None, None], x_NRD))
             if self.config.pooling != "none" and x_NRD.shape[1] > 1:
                 x_NRD, is_seen_NR = pool(x_NRD, is_seen_NR, mean=self.config.pooling == "average")
         x_NRD = torch.cat((self.class_token.expand(len(x_NRD), 1, -1), x_NRD), dim=1)
         is_seen_NR = F.pad(is_seen_NR, (1, 0), value=True)
         for block in self.class_blocks:
-            x_NRD = block(x_NRD, is_seen_NR[:, None, None])
+            x_NRD = block(x_NRD, never_where(~is_seen_NR[:, None, None], x_NRD))
         x_NRD = self.norm(x_NRD)
         sentence_N = self.sentence_score(x_NRD[:, 0])[:, 0]
         if self.config.scores == "sentence":
@@ -162,7 +163,6 @@ class ConvolutionCritic(nn.Module):
             nn.Conv1d(config.width, config.filters, width, padding=width - 1)
             for width in FILTER_WIDTHS
         )
-        self.dropout = nn.Dropout(config.dropout)
         answers = config.filters * len(FILTER_WIDTHS)
         self.inward = nn.Linear(answers, answers)
         self.sentence_score = nn.Linear(answers, 1)
@@ -170,8 +170,11 @@ class ConvolutionCritic(nn.Module):
     def forward(self, rows_NSE: Tensor, is_word_NS: Tensor) -> Scores:
         """Scores of sentences whose words have these rows; the rest of each counts as zeros."""
         rows_NES = (rows_NSE * is_word_NS[..., None]).mT
-        answers = [F.leaky_relu(conv(rows_NES), 0.2).amax(-1) for conv in self.filters]
-        inner = F.leaky_relu(self.inward(self.dropout(torch.cat(answers, dim=1))), 0.2)
+        # the strongest first: the activation keeps their order, and there are fewer of them
+        strongest = torch.cat([conv(rows_NES).max(-1).values for conv in self.filters], dim=1)
+        found = F.leaky_relu(strongest, 0.2)
+        found = dropout(found, self.config.dropout, training=self.training)
+        inner = F.leaky_relu(self.inward(found), 0.2)
         return Scores(self.sentence_score(inner)[:, 0], None)
 
 

@@ -17,6 +17,7 @@ from primetone.families.gan.config import GanConfig
 from primetone.families.gan.critic import Critic, Scores, build_critic
 from primetone.families.gan.generator import Generator, sample
 from primetone.families.gan.noise import Noise, draw_noise
+from primetone.nn import draws
 from primetone.objectives.adversarial import (
     Adversarial,
     critic_loss,
@@ -74,20 +75,23 @@ def sentence_nats(generator: Generator, hidden_NSE: Tensor, tokens_NS: Tensor) -
 class Game:
     """The losses of a generator and a critic that are set on each other.
 
-    Everything is computed in float32: a penalty is a gradient of a gradient. Rows end as the data
-    loader fills them up, so the last token of a batch that has room is the end.
+    The generator is computed in the precision of the run; all that the critic learns from, and the
+    sentences that are written word by word, in float32: a penalty is a gradient of a gradient, and
+    small products gain nothing by being short. Rows end as the data loader fills them up, so the
+    last token of a batch that has room is the end.
     """
 
     def __init__(self, model: Gan) -> None:
         self.model = model
         self.config = model.config
+        self._written: tuple[Noise, Tensor] | None = None
+        """What the critic has just read, for the generator's turn in the same step."""
 
     def likelihood(self, module: nn.Module, batch: Batch) -> Loss:
         """-log p of real sentences, in nats a token, with fresh noise."""
         tokens_NS = batch.inputs_BT
-        with _in_float32(tokens_NS):
-            hidden_NSE = module(tokens_NS, self.model.noise(len(tokens_NS)))
-            nats = sentence_nats(self.model.generator, hidden_NSE, tokens_NS)
+        hidden_NSE = module(tokens_NS, self.model.noise(len(tokens_NS)))
+        nats = sentence_nats(self.model.generator, hidden_NSE, tokens_NS)
         return Loss(total=nats, weight=batch.weight)
 
     def criticise(self, module: nn.Module, batch: Batch) -> Loss:
@@ -95,8 +99,7 @@ class Game:
         config, table = self.config, self.model.critic.words.weight
         real_NS, end_id = batch.inputs_BT, _end_of(batch)
         with _in_float32(real_NS):
-            noise = self.model.noise(len(real_NS))
-            fake_NS = self._write(noise, end_id)
+            noise, fake_NS = self._written = self._write(len(real_NS), end_id)
             words_NS = is_word(torch.cat((real_NS, fake_NS)), end_id)
             fake_rows = table[fake_NS]
             if config.gradient == "soft":
@@ -104,9 +107,10 @@ class Game:
                     hidden_NSE = self.model.generator(fake_NS, noise)
                 fake_rows = self._soft_rows(hidden_NSE, fake_NS, end_id, fake_rows)
             rows_NSE = torch.cat((table[real_NS], fake_rows))
-            is_due = bool(torch.rand(()) * config.penalty_every < 1)
-            penalised = config.penalty if is_due and config.penalty_weight else "none"
-            scores = module(rows_NSE, words_NS)
+            is_due = config.penalty_weight and draws.chance(1 / config.penalty_every)
+            penalised = config.penalty if is_due else "none"
+            with draws.repeated(2):
+                scores = module(rows_NSE, words_NS)
             real, fake = scores.halves()
             total_N = _over_parts(config.objective, critic_loss, real, fake)
             metrics = {
@@ -118,7 +122,8 @@ class Game:
                     squared = squared_gradient_norms(scores.total_N(), rows_NSE, table)
                     penalty_N = torch.stack(squared.chunk(2)).sum(0) / 2
                 else:
-                    between_NSE = interpolate(*rows_NSE.chunk(2))
+                    real_NSE, fake_NSE = rows_NSE.chunk(2)
+                    between_NSE = interpolate(real_NSE, fake_NSE, draws.uniform(len(real_NS)))
                     either_NS = torch.stack(words_NS.chunk(2)).any(0)
                     between = module(between_NSE, either_NS)
                     squared = squared_gradient_norms(between.total_N(), between_NSE, table)
@@ -131,40 +136,49 @@ class Game:
         """Fake above real, and real sentences likely."""
         config, model = self.config, self.model
         real_NS, end_id = batch.inputs_BT, _end_of(batch)
-        with _in_float32(real_NS):
-            noise = model.noise(len(real_NS))
-            fake_NS = self._write(noise, end_id)
-            if config.anchor:
-                other = model.noise(len(real_NS))
-                both = Noise(
-                    torch.cat((noise.style_NSE, other.style_NSE)),
-                    torch.cat((noise.inputs_NSE, other.inputs_NSE)),
-                    torch.cat((noise.blocks_BN2SE, other.blocks_BN2SE), dim=1),
-                )
-                hidden_NSE, known_NSE = module(torch.cat((fake_NS, real_NS)), both).chunk(2)
-                anchor = sentence_nats(model.generator, known_NSE, real_NS)
-            else:
-                hidden_NSE, anchor = module(fake_NS, noise), None
-            table = model.critic.words.weight
-            rows_NSE = self._soft_rows(hidden_NSE, fake_NS, end_id, table[fake_NS])
-            fake = model.critic(rows_NSE, is_word(fake_NS, end_id))
-            with torch.no_grad():
-                real = model.critic(table[real_NS], is_word(real_NS, end_id))
-            total_N = _over_parts(config.objective, generator_loss, real, fake)
-            loss = _weighed(total_N, batch, {"adversarial": total_N.detach()})
-            if anchor is None:
-                return loss
-            return Loss(
-                total=loss.total + config.anchor * anchor,
-                weight=batch.weight,
-                metrics={**loss.metrics, "nats_per_token": anchor.detach()},
+        noise, fake_NS = self._take(len(real_NS), end_id)
+        if config.anchor and draws.chance(1 / config.anchor_every):
+            other = model.noise(len(real_NS))
+            both = Noise(
+                torch.cat((noise.style_NSE, other.style_NSE)),
+                torch.cat((noise.inputs_NSE, other.inputs_NSE)),
+                torch.cat((noise.blocks_BN2SE, other.blocks_BN2SE), dim=1),
             )
-
-    def _write(self, noise: Noise, end_id: int) -> Tensor:
-        """Sentences of the generator as it stands."""
-        return sample(
-            self.model.generator, noise, end_id=end_id, choose=self.config.generator.feedback
+            hidden_NSE, known_NSE = module(torch.cat((fake_NS, real_NS)), both).chunk(2)
+            anchor = sentence_nats(model.generator, known_NSE, real_NS)
+        else:
+            hidden_NSE, anchor = module(fake_NS, noise), None
+        table = model.critic.words.weight
+        rows_NSE = self._soft_rows(hidden_NSE, fake_NS, end_id, table[fake_NS])
+        fake = model.critic(rows_NSE, is_word(fake_NS, end_id))
+        with torch.no_grad():
+            real = model.critic(table[real_NS], is_word(real_NS, end_id))
+        total_N = _over_parts(config.objective, generator_loss, real, fake)
+        loss = _weighed(total_N, batch, {"adversarial": total_N.detach()})
+        if anchor is None:
+            return loss
+        return Loss(
+            total=loss.total + config.anchor * config.anchor_every * anchor,
+            weight=batch.weight,
+            metrics={**loss.metrics, "nats_per_token": anchor.detach()},
         )
+
+    def _write(self, count: int, end_id: int) -> tuple[Noise, Tensor]:
+        """Sentences of the generator as it stands, and the noise they are from."""
+        noise = self.model.noise(count)
+        choose = self.config.generator.feedback
+        with _in_float32(noise.style_NSE):
+            return noise, sample(self.model.generator, noise, end_id=end_id, choose=choose)
+
+    def _take(self, count: int, end_id: int) -> tuple[Noise, Tensor]:
+        """Sentences for the generator to learn from: those that the critic read, or new ones.
+
+        The generator has not changed since, for the critic has its turn first in every step.
+        """
+        written, self._written = self._written, None
+        if written is None or self.config.generator_writes or len(written[1]) != count:
+            return self._write(count, end_id)
+        return written
 
     def _soft_rows(
         self, hidden_NSE: Tensor, fake_NS: Tensor, end_id: int, exact_NSE: Tensor
@@ -172,30 +186,36 @@ class Game:
         """What the critic reads of the generator's words; what follows an end is the end."""
         generator, config = self.model.generator, self.config
         table = self.model.critic.words.weight
+        words_NS = is_word(fake_NS, end_id)
+        hidden_1RE, exact_1RE = hidden_NSE[words_NS][None], exact_NSE[words_NS][None]
         if config.gradient == "gumbel":
-            logits_NSV = generator.head(hidden_NSE)
-            drawn_NSV = logits_NSV + gumbel_given(logits_NSV.detach(), fake_NS)
-            soft_NSE = (drawn_NSV / config.temperature).softmax(-1) @ table
+            logits_1RV = _at_least_float32(generator.head(hidden_1RE))
+            shares_NSV = draws.uniform(*fake_NS.shape, logits_1RV.shape[-1])
+            drawn_1RV = logits_1RV + gumbel_given(
+                logits_1RV.detach(), fake_NS[words_NS][None], shares_NSV[words_NS][None]
+            )
+            soft_1RE = (drawn_1RV / config.temperature).softmax(-1) @ table
         else:
-            soft_NSE = expected_rows(
-                hidden_NSE,
+            soft_1RE = expected_rows(
+                hidden_1RE,
                 generator.head.weight,
                 generator.head.bias,
                 table,
                 temperature=config.temperature,
             )
         if config.gradient != "soft":
-            soft_NSE = exact_NSE + soft_NSE - soft_NSE.detach()
-        return torch.where(is_word(fake_NS, end_id)[..., None], soft_NSE, exact_NSE)
+            soft_1RE = exact_1RE + soft_1RE - soft_1RE.detach()
+        return exact_NSE.masked_scatter(words_NS[..., None], soft_1RE.to(exact_NSE.dtype))
 
 
-def gumbel_given(logits_NSV: Tensor, tokens_NS: Tensor) -> Tensor:
+def gumbel_given(logits_NSV: Tensor, tokens_NS: Tensor, shares_NSV: Tensor) -> Tensor:
     """Gumbel noise as it is distributed once `logits + noise` is known to be largest at the tokens.
 
+    It is made from `shares_NSV`, numbers between 0 and 1.
     So words that were drawn from the softmax of the logits are the largest of the noisy logits,
     and nothing has to be kept from the drawing. Source: arXiv 2010.04838, section 3.
     """
-    exponential_NSV = torch.empty_like(logits_NSV).exponential_()
+    exponential_NSV = -shares_NSV.to(logits_NSV).log()
     total_NS1 = logits_NSV.logsumexp(-1, keepdim=True)
     top_NS1 = total_NS1 - exponential_NSV.gather(-1, tokens_NS[..., None]).log()
     # the others are Gumbels below the largest: their exponentials add up to a later arrival
@@ -213,6 +233,10 @@ def _in_float32(like: Tensor) -> torch.autocast:
     return torch.autocast(like.device.type, enabled=False)
 
 
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 def _over_parts(
     kind: Adversarial, loss: Callable[..., Tensor], real: Scores, fake: Scores
 ) -> Tensor:
@@ -222,8 +246,8 @@ def _over_parts(
 
 
 def _weighed(total_N: Tensor, batch: Batch, metrics: Mapping[str, Tensor]) -> Loss:
-    """Means over sentences as sums over the tokens that a batch weighs."""
-    scale = batch.weight / len(batch.inputs_BT)
+    """Means over the sentences of a step as sums over the tokens that it weighs."""
+    scale = batch.row_weight
     return Loss(
         total=total_N.sum() * scale,
         weight=batch.weight,

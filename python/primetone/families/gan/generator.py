@@ -11,6 +11,8 @@ Letters: N sentences, S positions, R rows, E channels, V vocabulary.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Literal, final
 
 import torch
@@ -18,8 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from primetone.families.gan.config import GeneratorConfig
-from primetone.families.gan.layers import Added, Attention, FeedForward, Seen
+from primetone.families.gan.layers import Added, Attention, FeedForward, Seen, never_where
 from primetone.families.gan.noise import Noise
+from primetone.nn import draws
 from primetone.nn.positions import sinusoidal_table
 
 FIRST_GAIN = 0.1
@@ -51,12 +54,15 @@ class Mapping(nn.Module):
 class Block(nn.Module):
     """Self-attention, in noise blocks noise and cross-attention to the style, feed-forward."""
 
-    def __init__(self, config: GeneratorConfig, *, is_noisy: bool) -> None:
+    def __init__(self, config: GeneratorConfig, *, is_noisy: bool, is_last: bool) -> None:
         super().__init__()
         width, placement = config.width, config.norm_placement
         self.attention = Attention(width, heads=config.heads)
         self.attended = Added(width, placement)
         self.is_noisy = is_noisy
+        self.is_mixing = is_noisy and config.cross_attention == "mix"
+        # behind the last block words are not looked at: only what mixes needs them up to there
+        self.drops_words = is_last and not self.is_mixing
         if is_noisy:
             if config.block_noise != "none":
                 self.gain = nn.Parameter(torch.full((width,), FIRST_GAIN))
@@ -64,34 +70,34 @@ class Block(nn.Module):
             self.crossed = Added(width, placement)
         self.feed_forward = FeedForward(width, config.ff_width)
         self.fed = Added(width, placement)
-        self.config = config
 
     def forward(
-        self,
-        x_NRE: Tensor,
-        view: View,
-        style_NRE: Tensor,
-        noise_NRE: Tensor | None,
-        memory: Memory | None,
+        self, x_NRE: Tensor, view: View, noise_NRE: Tensor | None, memory: Memory | None
     ) -> Tensor:
-        """The rows after this block; `style_NRE` is the style at the place of each row."""
+        """The rows after this block; after the last one those of queries alone, where it can."""
+        wanted = view.num_queries if self.drops_words else x_NRE.shape[1]
 
-        def attend(attention: Attention, by_NRE: Tensor, values_NRE: Tensor, name: str) -> Tensor:
-            """From rows to the rows that each may see, those in memory first."""
-            seen = attention.see(by_NRE, values_NRE)
-            if memory is not None:
-                seen = memory.recall(name, seen)
-            return attention(by_NRE, seen, view.rows_RC)
+        def look(x: Tensor) -> Tensor:
+            query, seen = self.attention.all_of(x)
+            seen = seen if memory is None else memory.recall("self", seen)
+            return self.attention(query[:, :, -wanted:], seen, view.added_RC[-wanted:])
 
-        x_NRE = self.attended(x_NRE, lambda x: attend(self.attention, x, x, "self"))
+        def mix(x: Tensor) -> Tensor:
+            seen = self.cross.see(view.styles_NRE, x)
+            seen = seen if memory is None else memory.recall("cross", seen)
+            return self.cross(self.cross.ask(view.styles_NRE), seen, view.added_RC)
+
+        def ask_style(x: Tensor) -> Tensor:
+            make = functools.partial(self.cross.see, view.style_NSE, view.style_NSE)
+            style = make() if memory is None else memory.once("style", make)
+            added_RS = None if view.added_RS is None else view.added_RS[-wanted:]
+            return self.cross(self.cross.ask(x), style, added_RS)
+
+        x_NRE = self.attended(x_NRE, look)
         if self.is_noisy:
-            if self.config.block_noise != "none" and noise_NRE is not None:
-                x_NRE = x_NRE + self.gain * noise_NRE
-            if self.config.cross_attention == "mix":
-                x_NRE = self.crossed(x_NRE, lambda x: attend(self.cross, style_NRE, x, "cross"))
-            else:
-                style = self.cross.see(view.style_NSE, view.style_NSE)
-                x_NRE = self.crossed(x_NRE, lambda x: self.cross(x, style, view.styles_RS))
+            if noise_NRE is not None:
+                x_NRE = torch.addcmul(x_NRE, noise_NRE[:, -wanted:], self.gain)
+            x_NRE = self.crossed(x_NRE, mix if self.is_mixing else ask_style)
         return self.fed(x_NRE, self.feed_forward)
 
 
@@ -103,27 +109,51 @@ class View:
         style_NSE: Tensor,
         rows_RC: Tensor,
         places_R: Tensor,
+        *,
+        num_queries: int,
         sight: Literal["global", "prefix"],
     ) -> None:
         self.style_NSE = style_NSE
-        self.rows_RC = rows_RC
-        self.styles_RS: Tensor | None = None
+        self.added_RC = never_where(~rows_RC, style_NSE)
+        self.places_R = places_R
+        self.num_queries = num_queries
+        """The last rows, of which words are to be made."""
+        self.added_RS: Tensor | None = None
         if sight == "prefix":
             columns_S = torch.arange(style_NSE.shape[1], device=style_NSE.device)
-            self.styles_RS = columns_S <= places_R[:, None]
+            self.added_RS = never_where(columns_S > places_R[:, None], style_NSE)
+
+    @functools.cached_property
+    def styles_NRE(self) -> Tensor:
+        """The style at the place of each row."""
+        return self.style_NSE[:, self.places_R]
 
 
 class Memory:
     """Keys and values of the content rows that one block has seen; query rows leave no trace."""
 
-    def __init__(self) -> None:
+    def __init__(self, length: int) -> None:
+        self.length = length
         self._seen: dict[str, Seen] = {}
+        self._ends: dict[str, int] = {}
 
     def recall(self, name: str, new: Seen) -> Seen:
-        """All rows, old and new; the last one, a query, is forgotten."""
-        seen = self._seen[name].and_then(new) if name in self._seen else new
-        self._seen[name] = seen.but_last()
-        return seen
+        """All rows, old and new; the last one, a query, gives way to the next content row."""
+        if name not in self._seen:
+            N, H, _, K = new.keys_NHCK.shape
+            self._seen[name] = Seen(*(part.new_empty(N, H, self.length, K) for part in new))
+        start = max(0, self._ends.get(name, 0) - 1)
+        end = self._ends[name] = start + new.keys_NHCK.shape[2]
+        seen = self._seen[name]
+        for kept, part in zip(seen, new, strict=True):
+            kept[:, :, start:end] = part
+        return Seen(*(kept[:, :, :end] for kept in seen))
+
+    def once(self, name: str, make: Callable[[], Seen]) -> Seen:
+        """What stays the same for a whole sentence."""
+        if name not in self._seen:
+            self._seen[name] = make()
+        return self._seen[name]
 
 
 @final
@@ -140,9 +170,10 @@ class Generator(nn.Module):
         if config.token_input != "noise":
             self.start = nn.Parameter(torch.randn(config.width))
         self.mapping = Mapping(config)
+        num_blocks = config.noise_blocks + config.output_blocks
         self.blocks = nn.ModuleList(
-            [Block(config, is_noisy=True) for _ in range(config.noise_blocks)]
-            + [Block(config, is_noisy=False) for _ in range(config.output_blocks)]
+            Block(config, is_noisy=number < config.noise_blocks, is_last=number == num_blocks - 1)
+            for number in range(num_blocks)
         )
         self.norm = nn.LayerNorm(config.width) if config.norm_placement == "pre" else nn.Identity()
         self.head = nn.Linear(config.width, vocab_size)
@@ -163,15 +194,19 @@ class Generator(nn.Module):
         visible_RC = (earlier_RC & ~is_query_R[None, :]) | itself_RC
         x_NRE = torch.cat((content_NE, query_NE), dim=1)
         style_NSE = self.mapping(noise.style_NSE[:, :S])
-        view = View(style_NSE, visible_RC, places_R, self.config.sight)
+        view = View(style_NSE, visible_RC, places_R, num_queries=S, sight=self.config.sight)
         streams = noise.blocks_BN2SE[:, :, :, :S]
         for number, block in enumerate(self.blocks):
             rows = None
-            if number < self.config.noise_blocks:
+            if self.has_noise(number):
                 rows = torch.cat((streams[number, :, 0, : S - 1], streams[number, :, 1]), dim=1)
-            x_NRE = block(x_NRE, view, style_NSE[:, places_R], rows, None)
-        hidden: Tensor = self.norm(x_NRE[:, S - 1 :])
+            x_NRE = block(x_NRE, view, rows, None)
+        hidden: Tensor = self.norm(x_NRE[:, -S:])
         return hidden
+
+    def has_noise(self, number: int) -> bool:
+        """Whether noise is added in a block."""
+        return number < self.config.noise_blocks and self.config.block_noise != "none"
 
     def _query_inputs(self, tokens_NS: Tensor, noise: Noise) -> Tensor:
         """What stands at every place, given the words before it."""
@@ -196,7 +231,7 @@ class Reading:
         self.place = 0
         """The next place to be written."""
         self._style_NSE = generator.mapping(noise.style_NSE)
-        self._memories = [Memory() for _ in generator.blocks]
+        self._memories = [Memory(noise.style_NSE.shape[1]) for _ in generator.blocks]
         self._last_N: Tensor | None = None
 
     def logits(self, last_N: Tensor | None) -> Tensor:
@@ -213,15 +248,16 @@ class Reading:
             x_NRE = torch.cat((content_N1E, query_N1E), dim=1)
         visible_RC = torch.ones(len(places), place + 1, dtype=torch.bool, device=device)
         visible_RC[:-1, -1] = False
-        view = View(self._style_NSE, visible_RC, places_R, generator.config.sight)
+        sight = generator.config.sight
+        view = View(self._style_NSE, visible_RC, places_R, num_queries=1, sight=sight)
         for number, block in enumerate(generator.blocks):
             rows = None
-            if number < generator.config.noise_blocks:
+            if generator.has_noise(number):
                 both = noise.blocks_BN2SE[number]
                 rows = both[:, 1, place : place + 1]
                 if last_N is not None:
                     rows = torch.cat((both[:, 0, place - 1 : place], rows), dim=1)
-            x_NRE = block(x_NRE, view, self._style_NSE[:, places_R], rows, self._memories[number])
+            x_NRE = block(x_NRE, view, rows, self._memories[number])
         self.place += 1
         logits: Tensor = generator.head(generator.norm(x_NRE[:, -1]))
         return logits
@@ -237,15 +273,13 @@ class Reading:
                 return generator.start.expand(len(self.noise.style_NSE), 1, -1)
 
 
-def draw(probabilities_NV: Tensor, source: torch.Generator | None = None) -> Tensor:
-    """One id a row, each with its probability, from one random number a row.
+def draw(probabilities_NV: Tensor, shares_N: Tensor) -> Tensor:
+    """One id a row, each with its probability, by one number between 0 and 1 a row.
 
     `torch.multinomial` takes one for every entry: 64 rows of 2,257 on a CPU, 2.9 ms.
     """
     sums_NV = probabilities_NV.cumsum(-1)
-    # drawn on the CPU, so that a seed means the same sentences on every device
-    shares_N1 = torch.rand(len(sums_NV), 1, generator=source).to(sums_NV)
-    points_N1 = shares_N1 * sums_NV[:, -1:]
+    points_N1 = shares_N[:, None].to(sums_NV) * sums_NV[:, -1:]
     ids_N1 = torch.searchsorted(sums_NV, points_N1, right=True)
     return ids_N1[:, 0].clamp(max=sums_NV.shape[1] - 1)
 
@@ -265,13 +299,15 @@ def sample(
     reading = Reading(generator, noise)
     tokens_NS = torch.full((N, S), end_id, device=noise.style_NSE.device)
     is_over_N = torch.zeros(N, dtype=torch.bool, device=tokens_NS.device)
+    shares_NS = draws.uniform(N, S, generator=source) if choose == "sample" else None
     last_N = None
     for place in range(S):
         logits_NV = reading.logits(last_N).float()
-        if choose == "argmax":
+        if shares_NS is None:
             last_N = logits_NV.argmax(-1)
         else:
-            last_N = draw((logits_NV / temperature).softmax(-1), source)
+            logits_NV = logits_NV if temperature == 1.0 else logits_NV / temperature
+            last_N = draw(logits_NV.softmax(-1), shares_NS[:, place])
         last_N = last_N.where(~is_over_N, end_id)
         tokens_NS[:, place] = last_N
         is_over_N = is_over_N | (last_N == end_id)

@@ -6,12 +6,14 @@ function. Letters: N sentences, S positions, E channels, B noise blocks.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from primetone.families.gan.config import GeneratorConfig
+from primetone.nn import draws
 
 TRUNCATED_AT = 1.5
 
@@ -42,27 +44,25 @@ def draw_noise(
     """
 
     def draw(*shape: int, source: torch.Generator | None = generator) -> Tensor:
-        # drawn on the CPU, so that a seed means the same noise on every device
-        values = torch.empty(shape)
+        shares = draws.uniform(sentences, *shape, generator=source)
         match config.noise:
             case "uniform":
-                values.uniform_(-1.0, 1.0, generator=source)
+                values = 2 * shares - 1
             case "normal":
-                values.normal_(generator=source)
+                values = draws.normal_of(shares)
             case "truncated":
-                torch.nn.init.trunc_normal_(
-                    values, a=-TRUNCATED_AT, b=TRUNCATED_AT, generator=source
-                )
+                below = (1 + math.erf(-TRUNCATED_AT / math.sqrt(2))) / 2
+                values = draws.normal_of(below + (1 - 2 * below) * shares)
         return values.to(like)
 
     N, S, E, B = sentences, length, config.width, config.noise_blocks
     whole = config.noise_shape == "sequence"
     style_source = generator if style is None else style
-    styles = draw(N, 1 if whole else S, E, source=style_source).expand(N, S, E)
-    inputs = draw(N, S, E) if config.token_input == "noise" else like.new_zeros(()).expand(N, S, E)
+    styles = draw(1 if whole else S, E, source=style_source).expand(N, S, E)
+    inputs = draw(S, E) if config.token_input == "noise" else like.new_zeros(()).expand(N, S, E)
     if config.block_noise == "none":
         blocks = like.new_zeros(()).expand(B, N, 2, S, E)
     else:
         rows = S if config.block_noise == "per-token" else 1
-        blocks = draw(B, N, 2, rows, E).expand(B, N, 2, S, E)
+        blocks = draw(B, 2, rows, E).transpose(0, 1).expand(B, N, 2, S, E)
     return Noise(styles, inputs, blocks)

@@ -89,7 +89,7 @@ class PatternDecoder(nn.Module):
             if config.pre_decoder == "attention"
             else None
         )
-        self.dropout = nn.Dropout(config.dropout)
+        self.share = config.dropout
         self.norm = nn.LayerNorm(width)
         self.output = nn.Linear(width, vocab_size)
 
@@ -100,13 +100,14 @@ class PatternDecoder(nn.Module):
         """All stages."""
         pattern_CP = self.projection(tokens_CMD.flatten(1))
         if self.attention is None:
-            refined_CP = self.norm(self.dropout(pattern_CP))
+            refined_CP = self.norm(dropout(pattern_CP, self.share, training=self.training))
         else:
             width = pattern_CP.shape[1]
             values = self.attention.in_proj_weight[2 * width :]
             bias = self.attention.in_proj_bias[2 * width :]
             mixed = self.attention.out_proj(F.linear(pattern_CP, values, bias))
-            refined_CP = self.norm(pattern_CP + self.dropout(mixed))
+            mixed = dropout(mixed, self.share, training=self.training)
+            refined_CP = self.norm(pattern_CP + mixed)
         return Decoded(pattern_CP, refined_CP, self.output(refined_CP))
 
 

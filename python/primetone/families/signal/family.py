@@ -5,7 +5,8 @@ Letters: B batch, T time, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar, final
 
 import numpy as np
@@ -81,7 +82,9 @@ class SignalFamily:
     def phases(self, model: nn.Module, config: SignalConfig) -> tuple[Phase, ...]:
         """One phase: the likelihood of the next character."""
         assert isinstance(model, Decoder | ContextModel)
-        loss = next_token_loss if config.targets == "all" else last_token_loss
+        loss: Callable[[nn.Module, Batch], Loss] = last_token_loss
+        if config.targets == "all":
+            loss = partial(next_token_loss, smoothing=config.trunk.label_smoothing)
         return (Phase(name="likelihood", module=model, loss=loss, roles=model.roles()),)
 
     def writer(

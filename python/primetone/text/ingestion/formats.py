@@ -23,7 +23,7 @@ _LINES_OF_JSON = (".jsonl", ".ndjson")
 _PACKED = (".gz", ".zst")
 
 FORMATS: Mapping[str, tuple[str, ...]] = {
-    "text": tuple(sorted(TEXT_SUFFIXES.difference(_HTML, _LINES_OF_JSON))),
+    "text": tuple(sorted(TEXT_SUFFIXES.difference(_HTML, _LINES_OF_JSON, (".parquet",)))),
     "html": _HTML,
     "jsonl": _LINES_OF_JSON,
     "csv": (".csv", ".tsv"),

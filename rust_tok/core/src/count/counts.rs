@@ -240,6 +240,11 @@ impl Counts {
         Ok(())
     }
 
+    /// Whether words stand in the order of their first occurrence: not in files or sums.
+    pub fn has_text_order(&self) -> bool {
+        self.files.is_empty() && self.is_in_text_order
+    }
+
     /// The words in memory, to be learnt from by this tie rule. From a table of one shard they keep the
     /// order of first occurrence.
     ///
@@ -248,7 +253,7 @@ impl Counts {
     /// without the order of the text; as [`Counts::new`].
     pub fn load(&self, limits: Limits, tie: Tie, control: &Control) -> Result<Loaded> {
         let is_table = self.files.is_empty();
-        if tie == Tie::FirstOccurrence && !(is_table && self.is_in_text_order) {
+        if tie == Tie::FirstOccurrence && !self.has_text_order() {
             return Err(Error::Argument(
                 "the tie rule first_occurrence needs the order of the text, which files of counts \
                  and counts that were spilled or added up do not hold: learn from the text without \

@@ -1,8 +1,13 @@
 //! Byte-level BPE: the pieces of a text are bytes, and bytes merge.
 
+use std::sync::OnceLock;
+
+use super::borders::Borders;
 use super::dropout::Draws;
+use super::forward::encode_forward;
 use super::merge::{Merge, Merger};
 use super::pieces::{FewIds, Hashed, SHORT, ShortTokens};
+use super::prefixes::Prefixes;
 use super::scratch::Scratch;
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -17,7 +22,14 @@ pub(crate) struct Bpe {
     /// ascending ids of tokens that merging their bytes does not give
     unreachable: Vec<u32>,
     short: ShortTokens,
+    /// where one merge makes each token
+    borders: Option<Borders>,
+    /// made for the first long piece, where long ones can be encoded from their front
+    prefixes: OnceLock<Option<Prefixes>>,
 }
+
+/// Longer pieces are encoded from their front, if the merges allow it.
+const LONG: usize = 256;
 
 /// So many pieces are looked up at once.
 const BATCH: usize = 32;
@@ -51,7 +63,15 @@ impl Bpe {
         }
         let merger = Merger::new(vocab, merges)?;
         let short = ShortTokens::new(vocab.text_tokens());
-        Ok(Self { byte_ids, merger, ignore_merges: false, unreachable: Vec::new(), short })
+        Ok(Self {
+            byte_ids,
+            borders: Borders::new(vocab.len(), merger.merges()),
+            merger,
+            ignore_merges: false,
+            unreachable: Vec::new(),
+            short,
+            prefixes: OnceLock::new(),
+        })
     }
 
     /// The model of any merges; with `ignore_merges` a piece that is a token is taken whole even where
@@ -61,19 +81,41 @@ impl Bpe {
     /// As [`Bpe::of_learnt`].
     pub(crate) fn new(vocab: &Vocab, merges: Vec<Merge>, ignore_merges: bool) -> Result<Self> {
         let mut bpe = Self { ignore_merges, ..Self::of_learnt(vocab, merges)? };
-        let (mut ids, mut scratch, idle) = (Vec::new(), Scratch::default(), Control::default());
-        for (id, bytes) in vocab.text_tokens() {
-            ids.clear();
-            bpe.merge(bytes, &mut ids, &mut scratch, &idle)?;
-            if ids != [id] {
-                bpe.unreachable.push(id);
-            }
-        }
+        bpe.unreachable = bpe.find_unreachable(vocab)?;
         if !ignore_merges && !bpe.unreachable.is_empty() {
             let is_reached = |(id, _): &(u32, &[u8])| bpe.unreachable.binary_search(id).is_err();
             bpe.short = ShortTokens::new(vocab.text_tokens().filter(is_reached));
         }
         Ok(bpe)
+    }
+
+    /// The ids, ascending, of tokens that merging their bytes does not give.
+    fn find_unreachable(&self, vocab: &Vocab) -> Result<Vec<u32>> {
+        let mut unreachable = Vec::new();
+        if let (Some(borders), Some(pairs)) = (&self.borders, self.merger.packed()) {
+            // a token is reached if its two parts are, and nothing joins them before it does
+            let mut is_reached = vec![false; vocab.len()];
+            for id in self.byte_ids {
+                is_reached[id as usize] = true;
+            }
+            for merge in self.merger.merges() {
+                is_reached[merge.id as usize] = is_reached[merge.left as usize]
+                    && is_reached[merge.right as usize]
+                    && borders.is_reached(pairs, merge.id);
+            }
+            let ids = vocab.text_tokens().map(|(id, _)| id);
+            unreachable.extend(ids.filter(|&id| !is_reached[id as usize]));
+            return Ok(unreachable);
+        }
+        let (mut ids, mut scratch, idle) = (Vec::new(), Scratch::default(), Control::default());
+        for (id, bytes) in vocab.text_tokens() {
+            ids.clear();
+            self.merge(bytes, &mut ids, &mut scratch, &idle)?;
+            if ids != [id] {
+                unreachable.push(id);
+            }
+        }
+        Ok(unreachable)
     }
 
     pub(crate) fn merges(&self) -> &[Merge] {
@@ -82,6 +124,17 @@ impl Bpe {
 
     pub(crate) fn ignore_merges(&self) -> bool {
         self.ignore_merges
+    }
+
+    #[cfg(test)]
+    pub(super) fn unreachable(&self) -> &[u32] {
+        &self.unreachable
+    }
+
+    /// Whether long pieces have been encoded from their front.
+    #[cfg(test)]
+    pub(super) fn encodes_forward(&self) -> bool {
+        self.prefixes.get().is_some_and(Option::is_some)
     }
 
     /// The first token that a piece is only by looking it up.
@@ -278,6 +331,9 @@ impl Bpe {
             ids.push(id);
             return Ok(());
         }
+        if piece.len() > LONG {
+            return self.merge_long(vocab, piece, ids, scratch, control);
+        }
         self.merge(piece, ids, scratch, control)
     }
 
@@ -291,5 +347,28 @@ impl Bpe {
     ) -> Result<()> {
         let symbols = piece.iter().map(|&byte| self.byte_ids[byte as usize]);
         self.merger.merge(symbols, ids, scratch, control)
+    }
+
+    /// Append the ids of a long piece.
+    pub(super) fn merge_long(
+        &self,
+        vocab: &Vocab,
+        piece: &[u8],
+        ids: &mut Vec<u32>,
+        scratch: &mut Scratch,
+        control: &Control,
+    ) -> Result<()> {
+        if let (Some(borders), Some(pairs)) = (&self.borders, self.merger.packed())
+            && self.unreachable.is_empty()
+            && let Some(prefixes) = self.prefixes.get_or_init(|| {
+                // a merge may make a special token, which no text begins with
+                let num_made = self.merger.merges().len();
+                let is_text = vocab.text_tokens().count() == self.byte_ids.len() + num_made;
+                is_text.then(|| Prefixes::new(vocab, &self.byte_ids)).flatten()
+            })
+        {
+            return encode_forward(prefixes, borders, pairs, piece, ids, control);
+        }
+        self.merge(piece, ids, scratch, control)
     }
 }

@@ -29,30 +29,48 @@ impl Dropout {
     pub(crate) fn draws(self, document: usize, at: usize) -> Draws {
         let state =
             mixed(mixed(mixed(self.seed).wrapping_add(document as u64)).wrapping_add(at as u64));
-        Draws { state, probability: self.probability }
+        Draws { source: SplitMix { state }, probability: self.probability }
     }
 }
 
 /// What is drawn for one piece, one number after the other.
 #[derive(Debug)]
 pub(crate) struct Draws {
-    state: u64,
+    source: SplitMix,
     probability: f64,
 }
-
-/// Steps of `SplitMix64`, whose states these are.
-const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Draws {
     /// Whether the next pair is left out.
     pub(crate) fn drops(&mut self) -> bool {
-        self.state = self.state.wrapping_add(STEP);
-        let number = f64::from((mixed(self.state) >> 32) as u32) / 4_294_967_296.0;
+        let number = f64::from((self.source.draw() >> 32) as u32) / 4_294_967_296.0;
         number < self.probability
     }
 }
 
-/// The finaliser of `SplitMix64` (Steele, Lea and Flood, 2014).
+/// Random numbers of `SplitMix64` (Steele, Lea and Flood, 2014).
+#[derive(Debug)]
+pub(crate) struct SplitMix {
+    state: u64,
+}
+
+impl SplitMix {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { state: mixed(seed) }
+    }
+
+    fn draw(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mixed(self.state)
+    }
+
+    /// A number under `end`, all of them alike but for one part in 2^64 / `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        ((u128::from(self.draw()) * u128::from(end)) >> 64) as u64
+    }
+}
+
+/// Its finaliser.
 fn mixed(mut bits: u64) -> u64 {
     bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -68,6 +68,11 @@ pub(crate) fn encode_with_spans(
                     spans[number - 1][1] = spans[number][0];
                 }
             }
+            Model::List(list) => list.for_each(vocab, part, control, |place, id| {
+                ids.push(id);
+                spans.push([place.start as u64, place.end as u64]);
+                ControlFlow::Continue(())
+            })?,
             Model::Words(words) => {
                 words.encode_with_spans(vocab, part, ids, spans, &mut scratch, control)?;
             }

@@ -25,18 +25,20 @@ pub fn alphabet() -> impl Iterator<Item = u8> {
 /// Both directions as tables.
 pub(crate) struct Table {
     characters: [char; 256],
-    bytes: hashbrown::HashMap<char, u8, foldhash::fast::FixedState>,
+    /// by the number of a character: the byte it stands for, `NO_BYTE` where it stands for none
+    bytes: [u16; NUM_CHARACTERS],
 }
+
+/// One more than the number of the last character that stands for a byte.
+const NUM_CHARACTERS: usize = 0x144;
+const NO_BYTE: u16 = u16::MAX;
 
 impl Table {
     pub(crate) fn new() -> Self {
-        let mut table = Self {
-            characters: ['\0'; 256],
-            bytes: hashbrown::HashMap::with_hasher(foldhash::fast::FixedState::default()),
-        };
+        let mut table = Self { characters: ['\0'; 256], bytes: [NO_BYTE; NUM_CHARACTERS] };
         for byte in 0..=255_u8 {
             table.characters[byte as usize] = character(byte);
-            table.bytes.insert(character(byte), byte);
+            table.bytes[character(byte) as usize] = u16::from(byte);
         }
         table
     }
@@ -48,7 +50,20 @@ impl Table {
 
     /// The bytes that a file spells; `Err` with the first character that stands for none.
     pub(crate) fn read(&self, spelled: &str) -> Result<Vec<u8>, char> {
-        spelled.chars().map(|c| self.bytes.get(&c).copied().ok_or(c)).collect()
+        let mut bytes = Vec::with_capacity(spelled.len());
+        self.read_onto(spelled, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Append the bytes that a file spells; `Err` with the first character that stands for none.
+    pub(crate) fn read_onto(&self, spelled: &str, bytes: &mut Vec<u8>) -> Result<(), char> {
+        for character in spelled.chars() {
+            match self.bytes.get(character as usize) {
+                Some(&byte) if byte != NO_BYTE => bytes.push(byte as u8),
+                _ => return Err(character),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -87,22 +87,20 @@ pub(super) fn merges(
     // learning may have merged into a special token
     let specials: HashMap<&[u8], u32, FixedState> =
         vocab.specials().iter().map(|(name, id)| (name.as_bytes(), *id)).collect();
-    let id_of = |number: usize, spelled: &str, bytes: Option<Vec<u8>>| {
-        let known = |bytes: &Vec<u8>| match vocab.id_of(bytes) {
-            Some(id) => Some(id),
-            None => specials.get(&bytes[..]).copied(),
-        };
-        bytes.and_then(|bytes| known(&bytes).map(|id| (id, bytes))).ok_or_else(|| {
-            Error::format(what, format!("merge {number} names {spelled:?}, which is not a token"))
-        })
-    };
-    let mut merges = Vec::with_capacity(pairs.len());
+    let id_of = |bytes: &[u8]| vocab.id_of(bytes).or_else(|| specials.get(bytes).copied());
+    let (mut merges, mut joined) = (Vec::with_capacity(pairs.len()), Vec::new());
     for (number, (left, right)) in pairs.iter().enumerate() {
         let (left, right) = (left.as_ref(), right.as_ref());
-        let (left_id, left_bytes) = id_of(number, left, table.read(left).ok())?;
-        let (right_id, right_bytes) = id_of(number, right, table.read(right).ok())?;
-        let joined = [left_bytes, right_bytes].concat();
-        let (id, _) = id_of(number, &format!("{left}{right}"), Some(joined))?;
+        let no_token = |spelled: &str| {
+            Error::format(what, format!("merge {number} names {spelled:?}, which is not a token"))
+        };
+        joined.clear();
+        table.read_onto(left, &mut joined).map_err(|_| no_token(left))?;
+        let cut = joined.len();
+        let left_id = id_of(&joined).ok_or_else(|| no_token(left))?;
+        table.read_onto(right, &mut joined).map_err(|_| no_token(right))?;
+        let right_id = id_of(&joined[cut..]).ok_or_else(|| no_token(right))?;
+        let id = id_of(&joined).ok_or_else(|| no_token(&format!("{left}{right}")))?;
         merges.push(Merge { left: left_id, right: right_id, id, rank: number as u32 });
     }
     Ok(merges)
@@ -120,7 +118,7 @@ pub fn write(tokenizer: &Tokenizer) -> Result<(Vec<u8>, Vec<u8>)> {
         )))
     };
     if tokenizer.units() != Units::Bytes {
-        return refuse(format!("its tokens are characters (kind {})", tokenizer.kind().name()));
+        return refuse(format!("its tokens are not of bytes (kind {})", tokenizer.kind().name()));
     }
     let table = Table::new();
     let text = |id| tokenizer.vocab().spelled(id);

@@ -12,7 +12,7 @@ use super::{Read, Seal, byte_level, escape};
 use crate::encode::Merge;
 use crate::error::{Error, Result};
 use crate::split::{Scheme, Splitter, UNICODE_VERSION};
-use crate::tokenizer::{Kind, Tokenizer, Units, WordUnits};
+use crate::tokenizer::{Tokenizer, Units, WordUnits};
 use crate::vocab::{Token, Vocab};
 
 const WHAT: &str = "merges file";
@@ -73,7 +73,7 @@ pub fn write(tokenizer: &Tokenizer) -> Result<Vec<u8>> {
             return Err(Error::Vocabulary(format!(
                 "a {} tokenizer cannot be written as a merges file: it has no merges; write \
                  tokenizer.json",
-                Kind::Char.name()
+                tokenizer.kind().name()
             )));
         }
     }

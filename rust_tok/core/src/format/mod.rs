@@ -10,6 +10,7 @@ mod strict_map;
 pub mod tekken;
 pub mod tiktoken;
 pub mod tokenizer_json;
+pub mod word_list;
 
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;

@@ -1,10 +1,11 @@
 //! A JSON object that keeps its order and refuses a repeated key.
 
 use std::fmt;
+use std::hash::BuildHasher;
 use std::marker::PhantomData;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashSet;
+use hashbrown::HashTable;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 /// The members of an object, in the order of the file.
@@ -27,11 +28,15 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for Members<V> {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-        let (mut members, mut seen) = (Vec::new(), HashSet::with_hasher(FixedState::default()));
+        let mut members: Vec<(String, V)> = Vec::new();
+        // places among the members, by their keys
+        let (mut seen, state) = (HashTable::new(), FixedState::default());
         while let Some((key, value)) = map.next_entry::<String, V>()? {
-            if !seen.insert(key.clone()) {
+            let hash = state.hash_one(&key);
+            if seen.find(hash, |&at: &usize| members[at].0 == key).is_some() {
                 return Err(M::Error::custom(format!("the key {key:?} is repeated")));
             }
+            seen.insert_unique(hash, members.len(), |&at| state.hash_one(&members[at].0));
             members.push((key, value));
         }
         Ok(StrictMap(members))

@@ -10,12 +10,10 @@ mod bleu;
 mod copies;
 mod ngrams;
 mod variety;
-mod words;
 
 pub use bleu::{bleu, self_bleu};
 pub use copies::{Copies, copies};
 pub use variety::{distinct, divergence};
-pub use words::WordCutter;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;

@@ -3,7 +3,7 @@
 //! A piece is what merges may never cross. The pieces of a text tile it: joined, they are the text.
 //! Text is bytes; a byte that is not part of valid UTF-8 counts as a symbol.
 
-mod classes;
+pub(crate) mod classes;
 mod cut;
 mod pattern;
 mod scan;

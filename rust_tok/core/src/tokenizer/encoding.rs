@@ -117,12 +117,12 @@ impl Tokenizer {
         match &self.model {
             Model::Bytes { splitter, .. } => splitter.units(text, unit_bytes),
             Model::Characters(_) => vec![text],
-            Model::Words(_) => word_units(text, unit_bytes),
+            Model::Words(_) | Model::List(_) => word_units(text, unit_bytes),
         }
     }
 
     /// How many bytes of `text`, without specials, have ids that do not depend on what follows `text`.
-    pub(crate) fn certain(&self, text: &[u8]) -> usize {
+    pub fn certain(&self, text: &[u8]) -> usize {
         if let Model::Bytes { splitter, .. } = &self.model {
             if self.kind() == Kind::Byte {
                 return text.len();
@@ -146,7 +146,7 @@ impl Tokenizer {
             Err(_) => return text.len(),
         };
         match &self.model {
-            Model::Words(_) => {
+            Model::Words(_) | Model::List(_) => {
                 let space = whole.char_indices().rev().find(|(_, c)| c.is_whitespace());
                 space.map_or(0, |(at, space)| at + space.len_utf8())
             }
@@ -166,6 +166,7 @@ impl Tokenizer {
         match &self.model {
             Model::Characters(characters) => characters.encode(part, ids),
             Model::Words(words) => words.encode(part, dropout, ids, scratch, control),
+            Model::List(list) => list.encode(&self.vocab, part, ids, control),
             Model::Bytes { splitter, bpe } => {
                 let (text, mut room) = (part.text, std::mem::take(&mut scratch.ends));
                 let outcome = splitter.try_for_each_run(text, &mut room, |mut start, ends| {
@@ -199,6 +200,10 @@ impl Tokenizer {
         let mut count = 0;
         match &self.model {
             Model::Characters(characters) => characters.for_each(part, |_, _| {
+                count += 1;
+                if count > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?,
+            Model::List(list) => list.for_each(&self.vocab, part, control, |_, _| {
                 count += 1;
                 if count > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?,

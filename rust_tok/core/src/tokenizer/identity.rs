@@ -21,7 +21,7 @@ impl Tokenizer {
     pub(crate) fn first_looked_up(&self) -> Option<u32> {
         match &self.model {
             Model::Bytes { bpe, .. } => bpe.first_looked_up(),
-            Model::Characters(_) | Model::Words(_) => None,
+            Model::Characters(_) | Model::Words(_) | Model::List(_) => None,
         }
     }
 
@@ -72,20 +72,28 @@ impl Tokenizer {
                 digest.field(&[u8::from(words.lowercase())]);
                 digest.field(&words.unknown().unwrap_or(u32::MAX).to_le_bytes());
             }
+            Model::List(list) => {
+                digest.field(b"list");
+                digest.field(&list.unknown().unwrap_or(u32::MAX).to_le_bytes());
+            }
         }
+        // hashed at once: piece by piece takes several times as long
+        let mut said = Vec::new();
         for id in 0..self.vocab.len() as u32 {
             let (kind, bytes) = match self.vocab.token(id) {
                 None => (0, &[][..]),
                 Some(Token::Text(bytes)) => (1, bytes),
                 Some(Token::Special(name)) => (2, name),
             };
-            digest.update(&[kind]);
-            digest.field(bytes);
+            said.push(kind);
+            said.extend((bytes.len() as u64).to_le_bytes());
+            said.extend(bytes);
         }
         for merge in merges.iter() {
-            digest.update(&merge.left.to_le_bytes());
-            digest.update(&merge.right.to_le_bytes());
+            said.extend(merge.left.to_le_bytes());
+            said.extend(merge.right.to_le_bytes());
         }
+        digest.update(&said);
         Ok(digest.fingerprint())
     }
 }

@@ -9,7 +9,7 @@ pub enum Kind {
     Byte,
     /// Characters of a frozen alphabet.
     Char,
-    /// Whole pieces, and single bytes for the pieces outside the vocabulary.
+    /// Whole pieces, and single bytes for the pieces outside the vocabulary; or words of a closed list.
     Word,
 }
 
@@ -37,6 +37,8 @@ pub enum Units {
         /// whether words are lower-cased, character by character
         lowercase: bool,
     },
+    /// Words of a closed list, each with a mark after it; white space is not kept.
+    List,
 }
 
 /// How [`Tokenizer::from_words`] reads words.

@@ -67,6 +67,7 @@ impl Tokenizer {
         let (Some(splitter), Kind::Bpe | Kind::Byte) = (self.splitter(), self.kind()) else {
             let what = match self.units() {
                 Units::Words { .. } => "one of characters with an end-of-word mark",
+                Units::List => "a list of words",
                 _ => self.kind().name(),
             };
             return Err(Error::Argument(format!(

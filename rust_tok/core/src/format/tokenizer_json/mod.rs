@@ -1,9 +1,11 @@
-//! Hugging Face `tokenizer.json`: the BPE subset, read strictly, written in the library's own layout.
+//! Hugging Face `tokenizer.json`: a subset, read strictly, written in the library's own layout.
 //!
-//! Three shapes are understood: byte-level BPE (splits by a pattern, byte-level characters), a
-//! character model (no splitting, no merges, characters joined), and words of characters (see `words`).
+//! Four shapes are understood: byte-level BPE (splits by a pattern, byte-level characters), a character
+//! model (no splitting, no merges, characters joined), words of characters (see `words`), and lists of words
+//! (see `list`).
 //! A file that asks for more, such as another normalizer, is refused by name rather than read wrong.
 
+mod list;
 mod read;
 mod words;
 mod write;
@@ -114,7 +116,8 @@ struct Model {
     #[serde(default)]
     ignore_merges: bool,
     vocab: StrictMap<u32>,
-    merges: Vec<MergeLine>,
+    /// not of a list of words
+    merges: Option<Vec<MergeLine>>,
 }
 
 /// A merge: `["left", "right"]`, or `"left right"` in older files.

@@ -7,8 +7,8 @@ use serde_json::error::Category;
 use super::super::byte_level::Table;
 use super::super::gpt2;
 use super::super::{Read, Seal};
-use super::{AddedToken, File, MergeLine, Model, Pattern, Step, WHAT, words};
-use crate::encode::Merge;
+use super::{AddedToken, File, MergeLine, Model, Pattern, Step, WHAT, list, words};
+use crate::encode::{MARK, Merge};
 use crate::error::{Error, Result};
 use crate::split::{Scheme, Splitter};
 use crate::tokenizer::{Tokenizer, WordUnits};
@@ -44,6 +44,15 @@ fn not_the_format(error: &serde_json::Error) -> Error {
 
 fn build(file: File) -> Result<Tokenizer> {
     let specials = specials_of(&file)?;
+    if file.model.kind.as_deref() == Some(list::KIND) {
+        return read_list(file, specials);
+    }
+    if file.model.merges.is_none() {
+        return Err(Error::format(
+            WHAT,
+            "a BPE model without the field `merges`: the file is incomplete",
+        ));
+    }
     if let Some(lowercase) = words::lowercase_of(&file) {
         return read_words(file.model, specials, lowercase);
     }
@@ -69,7 +78,8 @@ fn build(file: File) -> Result<Tokenizer> {
     let Model { vocab, merges, ignore_merges, .. } = file.model;
     let table = Table::new();
     let vocab = gpt2::vocab(&table, WHAT, vocab.0, specials)?;
-    let pairs: Vec<_> = merges.into_iter().map(|MergeLine(left, right)| (left, right)).collect();
+    let merges = merges.into_iter().flatten();
+    let pairs: Vec<_> = merges.map(|MergeLine(left, right)| (left, right)).collect();
     let merges = gpt2::merges(&table, WHAT, &vocab, &pairs)?;
     Tokenizer::from_merges(vocab, merges, ignore_merges, splitter)
 }
@@ -77,8 +87,8 @@ fn build(file: File) -> Result<Tokenizer> {
 /// Everything in a file that would make other ids than this crate computes.
 fn refuse_what_changes_ids(file: &File) -> Result<()> {
     let model = &file.model;
-    if let Some(kind) = model.kind.as_deref().filter(|kind| *kind != "BPE") {
-        return Err(unsupported("model.type", &format!("{kind:?}"), "\"BPE\""));
+    if let Some(kind) = model.kind.as_deref().filter(|kind| !["BPE", list::KIND].contains(kind)) {
+        return Err(unsupported("model.type", &format!("{kind:?}"), "\"BPE\" or \"WordLevel\""));
     }
     if let Some(step) = file.post_processor.as_ref().filter(|step| step.kind != "ByteLevel") {
         return Err(unsupported(
@@ -180,12 +190,35 @@ fn splitter_of(step: &Step) -> Result<Splitter> {
 }
 
 fn read_characters(file: File, specials: Vec<(String, u32)>) -> Result<Tokenizer> {
-    if !file.model.merges.is_empty() {
+    if file.model.merges.is_some_and(|merges| !merges.is_empty()) {
         return Err(unsupported("model.merges without ByteLevel", "not empty", "none"));
     }
     let unknown = file.model.unk_token;
-    let vocab = vocab_as_spelled(file.model.vocab.0, specials)?;
+    let vocab = vocab_as_spelled(file.model.vocab.0, specials, "")?;
     Tokenizer::from_characters(vocab, unknown.as_deref())
+}
+
+fn read_list(file: File, specials: Vec<(String, u32)>) -> Result<Tokenizer> {
+    if !list::has_shape(&file) {
+        return Err(unsupported(
+            "normalizer, pre_tokenizer, post_processor or decoder of a WordLevel model",
+            "in the file",
+            "the steps that primetone writes for a list of words",
+        ));
+    }
+    let Model { vocab, merges, unk_token, .. } = file.model;
+    if merges.is_some() {
+        return Err(unsupported("model.merges of a WordLevel model", "in the file", "none"));
+    }
+    let vocab = vocab_as_spelled(vocab.0, specials, MARK)?;
+    // the library asks for a name, and the empty one is that of no token
+    let unknown = unk_token.filter(|name| !name.is_empty()).map(|name| {
+        let found = vocab.specials().iter().find(|(special, _)| *special == name);
+        found.map(|(_, id)| *id).ok_or_else(|| {
+            Error::format(WHAT, format!("model.unk_token {name:?} is not a special token"))
+        })
+    });
+    Tokenizer::from_list(vocab, unknown.transpose()?)
 }
 
 fn read_words(model: Model, specials: Vec<(String, u32)>, lowercase: bool) -> Result<Tokenizer> {
@@ -193,7 +226,7 @@ fn read_words(model: Model, specials: Vec<(String, u32)>, lowercase: bool) -> Re
     if ignore_merges {
         return Err(unsupported("model.ignore_merges", "true", "false with words of characters"));
     }
-    let vocab = vocab_as_spelled(vocab.0, specials)?;
+    let vocab = vocab_as_spelled(vocab.0, specials, "")?;
     let unknown = unk_token.map(|name| {
         vocab.id_of_name(&name).ok_or_else(|| {
             Error::format(WHAT, format!("model.unk_token {name:?} is not in the vocabulary"))
@@ -204,8 +237,8 @@ fn read_words(model: Model, specials: Vec<(String, u32)>, lowercase: bool) -> Re
             Error::format(WHAT, format!("merge {number} names {token:?}, which is not a token"))
         })
     };
-    let mut ranked = Vec::with_capacity(merges.len());
-    for (number, MergeLine(left, right)) in merges.iter().enumerate() {
+    let mut ranked = Vec::new();
+    for (number, MergeLine(left, right)) in merges.iter().flatten().enumerate() {
         let (left_id, right_id) = (id_of(number, left)?, id_of(number, right)?);
         let id = id_of(number, &format!("{left}{right}"))?;
         ranked.push(Merge { left: left_id, right: right_id, id, rank: number as u32 });
@@ -214,15 +247,19 @@ fn read_words(model: Model, specials: Vec<(String, u32)>, lowercase: bool) -> Re
     Tokenizer::from_words(vocab, ranked, units)
 }
 
-/// A vocabulary whose tokens stand in the file as they are.
-fn vocab_as_spelled(spelled: Vec<(String, u32)>, specials: Vec<(String, u32)>) -> Result<Vocab> {
+/// A vocabulary whose tokens stand in the file as they are, but for `mark` at their ends.
+fn vocab_as_spelled(
+    spelled: Vec<(String, u32)>,
+    specials: Vec<(String, u32)>,
+    mark: &str,
+) -> Result<Vocab> {
     let tokens = {
         let by_name: HashMap<&str, u32, FixedState> =
             specials.iter().map(|(name, id)| (name.as_str(), *id)).collect();
         spelled
             .into_iter()
             .filter(|(token, id)| by_name.get(token.as_str()) != Some(id))
-            .map(|(token, id)| (id, token.into_bytes()))
+            .map(|(token, id)| (id, (token + mark).into_bytes()))
             .collect()
     };
     Vocab::new(tokens, specials)

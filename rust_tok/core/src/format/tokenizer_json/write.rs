@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::super::byte_level::Table;
-use super::{AddedToken, Pattern, Step, WHAT, words};
-use crate::encode::Merge;
+use super::{AddedToken, Pattern, Step, WHAT, list, words};
+use crate::encode::{MARK, Merge};
 use crate::error::{Error, Result};
 use crate::split::{Splitter, UNICODE_VERSION};
 use crate::tokenizer::{Tokenizer, Units};
@@ -20,12 +20,29 @@ struct FileOut<'t> {
     normalizer: Option<Step>,
     pre_tokenizer: Option<Step>,
     post_processor: Option<Step>,
-    decoder: Step,
+    decoder: Option<Step>,
     model: ModelOut<'t>,
 }
 
 #[derive(Serialize)]
-struct ModelOut<'t> {
+#[serde(untagged)]
+enum ModelOut<'t> {
+    Bpe(BpeOut<'t>),
+    List(ListOut<'t>),
+}
+
+#[derive(Serialize)]
+struct ListOut<'t> {
+    r#type: &'static str,
+    fingerprint: &'t str,
+    unicode_version: &'static str,
+    unk_token: &'t str,
+    #[serde(serialize_with = "in_order")]
+    vocab: Vec<(String, u32)>,
+}
+
+#[derive(Serialize)]
+struct BpeOut<'t> {
     r#type: &'static str,
     fingerprint: &'t str,
     unicode_version: &'static str,
@@ -61,7 +78,11 @@ pub fn write(tokenizer: &Tokenizer) -> Result<Vec<u8>> {
     let (table, vocab, units) = (Table::new(), tokenizer.vocab(), tokenizer.units());
     let spell = |bytes: &[u8]| match units {
         Units::Bytes => table.spell(bytes),
-        _ => String::from_utf8_lossy(bytes).into_owned(),
+        Units::List => {
+            let word = bytes.strip_suffix(MARK.as_bytes()).unwrap_or(bytes);
+            String::from_utf8_lossy(word).into_owned()
+        }
+        Units::Characters | Units::Words { .. } => String::from_utf8_lossy(bytes).into_owned(),
     };
     let mut members = Vec::with_capacity(vocab.len());
     for id in 0..vocab.len() as u32 {
@@ -78,7 +99,7 @@ pub fn write(tokenizer: &Tokenizer) -> Result<Vec<u8>> {
             Units::Bytes => table.read(name).ok(),
             _ => Some(name.clone().into_bytes()),
         };
-        if let Some(id) = bytes.and_then(|bytes| vocab.id_of(&bytes)) {
+        if let Some(id) = bytes.and_then(|bytes| tokenizer.id_of(&bytes)) {
             return Err(Error::Vocabulary(format!(
                 "special token {name:?} has the spelling of text token {id}; the file could not tell \
                  them apart: rename the special token"
@@ -99,13 +120,41 @@ pub fn write(tokenizer: &Tokenizer) -> Result<Vec<u8>> {
     let fuse = Step { kind: "Fuse".to_owned(), ..Step::default() };
     let (normalizer, pre_tokenizer, post_processor, decoder) = match units {
         Units::Bytes => {
-            (None, tokenizer.splitter().map(pre_tokenizer), Some(byte_level()), byte_level())
+            (None, tokenizer.splitter().map(pre_tokenizer), Some(byte_level()), Some(byte_level()))
         }
-        Units::Characters => (None, None, None, fuse),
+        Units::Characters => (None, None, None, Some(fuse)),
+        Units::List => (Some(list::normalizer()), Some(list::pre_tokenizer()), None, None),
         Units::Words { lowercase } => {
             let normalizer = words::normalizer(lowercase);
-            (Some(normalizer), Some(words::pre_tokenizer()), None, words::decoder())
+            (Some(normalizer), Some(words::pre_tokenizer()), None, Some(words::decoder()))
         }
+    };
+    let unknown_name = unknown.and_then(|id| match vocab.token(id)? {
+        Token::Text(bytes) | Token::Special(bytes) => std::str::from_utf8(bytes).ok(),
+    });
+    let model = if units == Units::List {
+        ModelOut::List(ListOut {
+            r#type: list::KIND,
+            fingerprint: tokenizer.fingerprint(),
+            unicode_version: UNICODE_VERSION,
+            unk_token: unknown_name.unwrap_or_default(),
+            vocab: members,
+        })
+    } else {
+        ModelOut::Bpe(BpeOut {
+            r#type: "BPE",
+            fingerprint: tokenizer.fingerprint(),
+            unicode_version: UNICODE_VERSION,
+            dropout: None,
+            unk_token: unknown_name,
+            continuing_subword_prefix: None,
+            end_of_word_suffix: None,
+            fuse_unk: false,
+            byte_fallback: false,
+            ignore_merges: tokenizer.ignore_merges(),
+            vocab: members,
+            merges: tokenizer.merges().iter().map(|m| (text(m.left), text(m.right))).collect(),
+        })
     };
     let file = FileOut {
         version: "1.0",
@@ -128,22 +177,7 @@ pub fn write(tokenizer: &Tokenizer) -> Result<Vec<u8>> {
         pre_tokenizer,
         post_processor,
         decoder,
-        model: ModelOut {
-            r#type: "BPE",
-            fingerprint: tokenizer.fingerprint(),
-            unicode_version: UNICODE_VERSION,
-            dropout: None,
-            unk_token: unknown.and_then(|id| match vocab.token(id)? {
-                Token::Text(bytes) | Token::Special(bytes) => std::str::from_utf8(bytes).ok(),
-            }),
-            continuing_subword_prefix: None,
-            end_of_word_suffix: None,
-            fuse_unk: false,
-            byte_fallback: false,
-            ignore_merges: tokenizer.ignore_merges(),
-            vocab: members,
-            merges: tokenizer.merges().iter().map(|m| (text(m.left), text(m.right))).collect(),
-        },
+        model,
     };
     serde_json::to_vec_pretty(&file).map_err(|error| Error::format(WHAT, error.to_string()))
 }
