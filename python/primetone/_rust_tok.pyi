@@ -6,7 +6,7 @@ from _typeshed import Incomplete, SupportsGetItem
 from os import PathLike
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
-__all__ = ["CHARACTER_PATTERN", "UNICODE_VERSION", "WORD_PATTERN", "__version__", "Blake3", "Counts", "Decompressor", "Divider", "SentenceFilter", "SignalBank", "StreamEncoder", "Tokenizer", "Utf8Checker", "blake3_hex", "bleu", "copies", "distinct", "divergence", "measure", "ppm_added_bytes", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "read_word_list", "self_bleu", "share_one_arena", "words", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json", "write_word_list"]
+__all__ = ["CHARACTER_PATTERN", "UNICODE_VERSION", "WORD_PATTERN", "__version__", "Blake3", "Clusters", "Counts", "Decompressor", "Divider", "Overlap", "SentenceFilter", "SignalBank", "StreamEncoder", "Tokenizer", "Utf8Checker", "blake3_hex", "bleu", "copies", "distinct", "divergence", "measure", "ppm_added_bytes", "read_character_merges", "read_gpt2", "read_merges", "read_tekken", "read_tiktoken", "read_tokenizer_json", "read_word_list", "self_bleu", "share_one_arena", "words", "write_gpt2", "write_merges", "write_tekken", "write_tiktoken", "write_tokenizer_json", "write_word_list"]
 
 CHARACTER_PATTERN: Final[str]
 """
@@ -41,6 +41,25 @@ class Blake3:
     def update(self, /, data: bytes) -> None:
         """
         Hash these bytes next.
+        """
+
+@final
+class Clusters:
+    """
+    Documents that are kept together when a corpus is divided.
+    """
+    SHARED_CHARACTERS: Final[int]
+    """
+    Characters that documents on two sides share only where they are common.
+    """
+    def __new__(cls, /) -> Clusters: ...
+    def divide(self, /, fraction: SupportsFloat | SupportsIndex, *, usual: SupportsIndex, likeness: SupportsFloat | SupportsIndex) -> tuple[list[bool], int, int, int]:
+        """
+        Whether each document validates; clusters, documents of the largest, common windows.
+        """
+    def feed(self, /, documents: SupportsGetItem[int, str | bytes | bytearray], *, threads: SupportsIndex) -> None:
+        """
+        Take the next documents in.
         """
 
 @final
@@ -117,6 +136,25 @@ class Divider:
     def push(self, /, chunk: bytes) -> list:
         """
         Take the next chunk; returns the parts that a separator ended, empty ones too.
+        """
+
+@final
+class Overlap:
+    """
+    A validation text that training texts are compared with.
+    """
+    def __new__(cls, /, documents: SupportsGetItem[int, str | bytes | bytearray], *, characters: SupportsGetItem[int, SupportsIndex], words: SupportsGetItem[int, SupportsIndex], usual: SupportsIndex, likeness: SupportsFloat | SupportsIndex) -> Overlap: ...
+    def feed(self, /, documents: SupportsGetItem[int, str | bytes | bytearray], *, threads: SupportsIndex) -> None:
+        """
+        Compare the next documents of the training text.
+        """
+    def report(self, /, most: SupportsIndex) -> dict:
+        """
+        All that was found; of stretches the `most` longest of each kind of window.
+        """
+    def seen_bytes(self, /, size: SupportsIndex) -> Incomplete:
+        """
+        Of every validation byte 1 where it stands in a seen window of that many characters.
         """
 
 @final
