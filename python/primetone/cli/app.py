@@ -20,6 +20,7 @@ from primetone.cli.inspect import build_inspect
 from primetone.cli.learn import learn
 from primetone.cli.plot import plot
 from primetone.cli.train import train
+from primetone.cli.tune import tune
 from primetone.cli.vocab import sentences, vocab
 
 HELP = "Raw text to a tokenizer, a packed corpus, a trained model and new text."
@@ -52,6 +53,7 @@ def build_app() -> App:
         vocab,
         sentences,
         train,
+        tune,
         evaluate,
         generate,
         chat,
