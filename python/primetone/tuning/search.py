@@ -112,8 +112,8 @@ class Search:
     ) -> Trial:
         """Note how a trial ended.
 
-        Settings that diverge or do not fit into memory are told as given up, and as the worst there
-        is: TPE then keeps away from them. A failure that says nothing of the settings is left out.
+        Settings that diverge or do not fit into memory are told as given up, without an evaluation
+        as the worst there is: TPE then keeps away from them. Other failures are left out.
         """
         from optuna.trial import TrialState
 

@@ -30,6 +30,7 @@ Say = Callable[[str], None]
 HOPELESS = 5
 """So many trials that failed, and none that did not, end a study."""
 LISTEN_SECONDS = 0.2
+BUSY = "is being tuned by another process"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +85,7 @@ def tune(
     _require_optuna()
     folder = Path(out)
     chosen = preset_named(preset)
-    with _place(folder), held_alone(folder, "is being tuned by another process"):
+    with _place(folder), held_alone(folder, BUSY):
         plan = prepare_study(
             folder,
             recipe,
@@ -112,10 +113,12 @@ def tune(
 
 
 def open_study(path: PathLike) -> Study:
-    """A study as it stands, without going on with it."""
+    """A study as it stands, without going on with it; RunError while it is being run."""
+    _require_optuna()
     folder = Path(path)
     plan = read_plan(folder)
-    return Study(path=folder, plan=plan, report=make_report(plan, Search(folder, plan)))
+    with held_alone(folder, BUSY):
+        return Study(path=folder, plan=plan, report=make_report(plan, Search(folder, plan)))
 
 
 @contextmanager
@@ -256,7 +259,11 @@ class _Conductor:
         """Stop the workers, but take in what they have finished."""
         at = dict(self.at)
         for slot, message in crew.stop():
-            if message is not None and message["event"] == "end" and slot in at:
+            if message is None or slot not in at:
+                continue
+            if message["event"] == "value":
+                self.search.report(at[slot], message["rung"], message["value"])
+            elif message["event"] == "end":
                 self._finish(at.pop(slot), message)
         if at:
             numbers = ", ".join(str(number) for number in sorted(at.values()))
