@@ -40,16 +40,13 @@ def _plot_history(report: Mapping[str, Any], complete: Trials, stem: Path) -> li
     early = [trial for trial in report["trials"] if trial["outcome"] == "pruned" and trial["curve"]]
     shown = [trial for trial in early if _last(trial) <= ceiling]
     if early:
-        label = "ended early, its last evaluation"
-        if left_out := len(early) - len(shown):
-            label += f" ({left_out} above)"
         axes.scatter(
             [trial["number"] for trial in shown],
             [_last(trial) for trial in shown],
             marker="v",
             s=26,
             color=EARLY,
-            label=label,
+            label=f"ended early, its last evaluation{_above(early, shown)}",
         )
     inside = [trial for trial in complete if trial["value"] <= ceiling]
     axes.scatter(
@@ -57,7 +54,7 @@ def _plot_history(report: Mapping[str, Any], complete: Trials, stem: Path) -> li
         [trial["value"] for trial in inside],
         s=34,
         color=COMPLETE,
-        label="complete",
+        label=f"complete{_above(complete, inside)}",
     )
     lowest, best = [], math.inf
     for trial in complete:
@@ -81,7 +78,7 @@ def _plot_history(report: Mapping[str, Any], complete: Trials, stem: Path) -> li
         f"{len(report['trials'])} trials, best {best:.4f} (trial {report['best']})", color=INK
     )
     _tidy(axes)
-    axes.legend(frameon=False, loc="upper right")
+    figure.legend(frameon=False, loc="outside lower center", ncols=4)
     return save_figure(figure, stem)
 
 
@@ -107,6 +104,8 @@ def _plot_importances(report: Mapping[str, Any], stem: Path) -> list[Path]:
 
 
 def _plot_slices(report: Mapping[str, Any], complete: Trials, stem: Path) -> list[Path]:
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+
     keys = list(report["space"])
     num_rows = -(-len(keys) // PANELS_A_ROW)
     figure = figure_class()(figsize=(11.0, 0.6 + 2.7 * num_rows), layout="constrained")
@@ -123,6 +122,9 @@ def _plot_slices(report: Mapping[str, Any], complete: Trials, stem: Path) -> lis
             axes.set_xlim(-0.5, len(names) - 0.5)
         elif key in report["log_keys"]:
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
         axes.scatter(
             values,
             [trial["value"] for trial in inside],
@@ -147,6 +149,11 @@ def _last(trial: Mapping[str, Any]) -> float:
     return float(trial["curve"][max(trial["curve"], key=int)])
 
 
+def _above(trials: Trials, shown: Trials) -> str:
+    """How many are off the picture, for its legend."""
+    return f" ({len(trials) - len(shown)} above)" if len(trials) > len(shown) else ""
+
+
 def _ceiling(values: Sequence[float]) -> float:
     """Where the picture ends, so that one bad trial does not press all others into a line."""
     ordered = sorted(values)
@@ -156,5 +163,6 @@ def _ceiling(values: Sequence[float]) -> float:
 
 def _tidy(axes: Any) -> None:
     axes.grid(axis="y", color=QUIET, alpha=0.4, linewidth=0.6)
+    axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

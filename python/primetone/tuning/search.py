@@ -185,13 +185,19 @@ def build_sampler(name: Sampler, seed: int, number: int) -> optuna.samplers.Base
 
 
 def build_pruner(name: Pruner, rungs: int) -> optuna.pruners.BasePruner:
-    """The pruner of trials with so many evaluations."""
+    """The pruner of trials with so many evaluations.
+
+    Halving and median begin at a third of a trial. Measured (24 random trials of `char` to their
+    ends, space `default`): after 1/9 the order of trials has a rank correlation of 0.68 with the
+    last one, and the three best at the end stood at places 12, 15 and 5; after 1/3 it is 0.91, and
+    they stood at 3, 4 and 7. Halving at 1/9 would have lost the two best.
+    """
     import optuna
 
     match name:
         case "halving":
             return optuna.pruners.SuccessiveHalvingPruner(
-                min_resource=max(1, rungs // REDUCTION**2), reduction_factor=REDUCTION
+                min_resource=max(1, rungs // REDUCTION), reduction_factor=REDUCTION
             )
         case "hyperband":
             return optuna.pruners.HyperbandPruner(
@@ -199,7 +205,7 @@ def build_pruner(name: Pruner, rungs: int) -> optuna.pruners.BasePruner:
             )
         case "median":
             return optuna.pruners.MedianPruner(
-                n_startup_trials=5, n_warmup_steps=max(1, rungs // REDUCTION**2)
+                n_startup_trials=5, n_warmup_steps=max(1, rungs // REDUCTION)
             )
         case "none":
             return optuna.pruners.NopPruner()
