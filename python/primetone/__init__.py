@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from primetone.text.store import TokenStore as TokenStore
     from primetone.text.store_writer import write_store as write_store
     from primetone.text.tokenizer import Tokenizer as Tokenizer
+    from primetone.tuning import Study as Study
+    from primetone.tuning import tune as tune
 
 _HOMES = {
     "Corpus": "primetone.text.corpus",
@@ -37,6 +39,7 @@ _HOMES = {
     "IngestReport": "primetone.text.ingestion",
     "Recipe": "primetone.recipe",
     "Run": "primetone.run",
+    "Study": "primetone.tuning",
     "TokenStore": "primetone.text.store",
     "Tokenizer": "primetone.text.tokenizer",
     "WordCounts": "primetone.text.counts",
@@ -45,6 +48,7 @@ _HOMES = {
     "ingest": "primetone.text.ingestion",
     "load_recipe": "primetone.recipe",
     "train": "primetone.run",
+    "tune": "primetone.tuning",
     "write_store": "primetone.text.store_writer",
 }
 
@@ -54,6 +58,7 @@ __all__ = [
     "IngestReport",
     "Recipe",
     "Run",
+    "Study",
     "TokenStore",
     "Tokenizer",
     "WordCounts",
@@ -65,6 +70,7 @@ __all__ = [
     "load_recipe",
     "signals",
     "train",
+    "tune",
     "write_store",
 ]
 
@@ -92,6 +98,10 @@ def explain_missing(error: ModuleNotFoundError) -> ImportError:
         return MissingExtraError(
             f"training, evaluating and generating need {error.name}, which is not installed: "
             "pip install 'primetone[train]'"
+        )
+    if error.name == "optuna":
+        return MissingExtraError(
+            "tuning needs optuna, which is not installed: pip install 'primetone[tune]'"
         )
     return error
 

@@ -178,6 +178,11 @@ def merge(base: Tree, over: Tree) -> dict[str, Any]:
     return result
 
 
+def toml_text(tree: Tree) -> str:
+    """A tree of plain values as TOML that reads back as the same tree; None as the word none."""
+    return "".join(_toml_lines(tree, ""))
+
+
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The one of `names` that `name` most probably stands for, or None when nothing is near."""
     found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
@@ -382,3 +387,17 @@ def _join(path: str, name: str) -> str:
 
 def _deep_copy(tree: Tree) -> dict[str, Any]:
     return {k: _deep_copy(v) if isinstance(v, Mapping) else v for k, v in tree.items()}
+
+
+def _toml_lines(tree: Tree, path: str) -> Iterator[str]:
+    for key, value in tree.items():
+        if not isinstance(value, Mapping):
+            # JSON's scalars and lists are TOML's, but for the characters that TOML escapes more of
+            text = json.dumps("none" if value is None else value, ensure_ascii=False)
+            text = text.replace("\x7f", "\\u007f")
+            yield f"{key} = {text}\n"
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            here = _join(path, key)
+            yield f"\n[{here}]\n"
+            yield from _toml_lines(value, here)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 __all__ = [
     "ConfigError",
+    "DivergedError",
     "Error",
     "FileError",
     "FormatError",
     "InternalError",
     "LostRankError",
     "MissingExtraError",
+    "OutOfMemoryError",
     "PatternError",
     "RunError",
     "StoreError",
@@ -32,6 +34,14 @@ class Error(Exception):
 
 class ConfigError(Error, ValueError):
     """A setting is unknown, of the wrong type, out of bounds, or contradicts another."""
+
+
+class DivergedError(Error, ArithmeticError):
+    """Training came to numbers that are not finite."""
+
+
+class OutOfMemoryError(Error, MemoryError):
+    """A model or its batch does not fit into memory; the text says what would."""
 
 
 class FormatError(Error, ValueError):

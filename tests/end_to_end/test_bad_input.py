@@ -25,6 +25,7 @@ VERBS = (
     "vocab",
     "sentences",
     "train",
+    "tune",
     "evaluate",
     "generate",
     "chat",

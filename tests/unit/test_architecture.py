@@ -22,7 +22,7 @@ FLOORS = (
     ("families",),
     ("training", "evaluation"),
     ("recipe", "run"),
-    ("plots", "chat", "compare", "demo"),
+    ("plots", "chat", "compare", "tuning", "demo"),
     ("cli",),
 )
 """Parts of the package from the ground up; docs/architecture.md says what each is for."""

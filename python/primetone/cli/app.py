@@ -21,6 +21,7 @@ from primetone.cli.learn import learn
 from primetone.cli.overlap import overlap
 from primetone.cli.plot import plot
 from primetone.cli.train import train
+from primetone.cli.tune import tune
 from primetone.cli.vocab import sentences, vocab
 
 HELP = "Raw text to a tokenizer, a packed corpus, a trained model and new text."
@@ -54,6 +55,7 @@ def build_app() -> App:
         vocab,
         sentences,
         train,
+        tune,
         evaluate,
         generate,
         chat,

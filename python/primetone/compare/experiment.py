@@ -222,12 +222,14 @@ def _match(
     say: Say,
 ) -> dict[str, Recipe]:
     """Each arm's recipe, with the parameters and the training FLOPs of the largest one."""
+    from primetone.run.size import count_parameters
+
     size = _vocabulary(base, data, out)
     tree = encode(base)
     plain = {
         name: decode_recipe(apply_overrides(tree, arm.overrides)) for name, arm in arms.items()
     }
-    counts = {name: _parameters(recipe, size) for name, recipe in plain.items()}
+    counts = {name: count_parameters(recipe, size) for name, recipe in plain.items()}
     largest = max(counts, key=lambda name: counts[name])
     spent = _flops(plain[largest], size)
     sized = {}
@@ -235,7 +237,7 @@ def _match(
         recipe = unsized
         if name != largest:
             recipe = _resized(unsized, asked.sized_by, counts[largest], size)
-        found, cost = _parameters(recipe, size), _flops(recipe, size)
+        found, cost = count_parameters(recipe, size), _flops(recipe, size)
         if abs(found - counts[largest]) > 0.01 * counts[largest]:
             raise ConfigError(
                 f"{name} cannot have the {counts[largest]:,} parameters of {largest} by "
@@ -254,24 +256,16 @@ def _match(
 
 def _resized(recipe: Recipe, key: str, wanted: int, vocab_size: int) -> Recipe:
     """Parameters grow linearly with the key: two counts give the line, a few more the rounding."""
+    from primetone.run.size import count_parameters
+
     tree = encode(recipe)
 
     def at(factor: float) -> Recipe:
         return decode_recipe(apply_overrides(tree, [f"{key}={factor!r}"]))
 
-    one, two = (_parameters(at(factor), vocab_size) for factor in (1.0, 2.0))
+    one, two = (count_parameters(at(factor), vocab_size) for factor in (1.0, 2.0))
     factor = max(0.05, 1.0 + (wanted - one) / (two - one))
     return at(factor)
-
-
-def _parameters(recipe: Recipe, vocab_size: int) -> int:
-    import torch
-
-    from primetone.families import family
-
-    with torch.device("meta"):
-        model = family(recipe.family).build(recipe.model, vocab_size=vocab_size)
-    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def _flops(recipe: Recipe, vocab_size: int) -> float:

@@ -6,6 +6,7 @@ temporary name is ``.<name>.<pid>.tmp``; it stays locked while its writer lives,
 writer can tell what a killed one left behind and remove it (`sweep_stale`).
 """
 
+from primetone.files.alone import held_alone
 from primetone.files.atomic import replacing, require_place, write_atomically
 from primetone.files.directory import (
     MANIFEST_NAME,
@@ -27,6 +28,7 @@ __all__ = [
     "explained",
     "file_error",
     "hash_file",
+    "held_alone",
     "json_bytes",
     "read_json",
     "read_manifest",

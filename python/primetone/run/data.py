@@ -26,6 +26,7 @@ Sources = Sequence[str | os.PathLike[str]] | Corpus
 StageProgress = Callable[[str, int, int], None]
 
 DATA_FILE = "data.json"
+TOKENIZER = "tokenizer.json"
 FOLDER = "data"
 FORMAT, VERSION = "primetone-run-data", 1
 
@@ -79,7 +80,7 @@ def prepare_data(
         _require_kind(recipe, found, "tokenizer of the store")
     else:
         found, record = _encode_text(folder, recipe, sources, validation, tokenizer, progress)
-    _require_tokens(record, window)
+    require_tokens(record, window)
     head = {"format": FORMAT, "version": VERSION}
     write_json(folder / DATA_FILE, {**head, "data": encode(record)})
     return found
@@ -279,7 +280,8 @@ def _require_kind(recipe: Recipe, found: Tokenizer, which: str) -> None:
         )
 
 
-def _require_tokens(record: DataRecord, window: Window) -> None:
+def require_tokens(record: DataRecord, window: Window) -> None:
+    """TextError unless both sides have a window's worth."""
     shortest = window.span if record.validation_sources else 1 + window.shift
     needed = {"train": window.span, "validation": shortest}
     found = {"train": record.train_tokens, "validation": record.validation_tokens}

@@ -28,6 +28,7 @@ from primetone.recipe import (
 )
 from primetone.run.changes import change_sources, with_changes
 from primetone.run.data import (
+    TOKENIZER,
     DataRecord,
     RunData,
     Sources,
@@ -39,6 +40,8 @@ from primetone.run.data import (
 from primetone.run.environment import environment
 from primetone.run.judging import Judge, encode_text, training_text
 from primetone.run.sentences import known_language, read_sentences, report_sentences
+from primetone.run.sharing import PreparedData, copy_prepared
+from primetone.run.size import count_parameters
 from primetone.text.tokenizer import Tokenizer
 from primetone.training.checkpoint import CheckpointStore
 from primetone.training.metrics import METRICS, read_metrics
@@ -46,7 +49,6 @@ from primetone.training.runtime import Runtime, start_runtime
 from primetone.training.settings import TrainConfig
 
 RECIPE = "recipe.json"
-TOKENIZER = "tokenizer.json"
 ENVIRONMENT = "environment.json"
 CHECKPOINTS = "checkpoints"
 # The stores check themselves, block by block, when they are opened.
@@ -74,7 +76,7 @@ class Run:
         cls,
         path: str | os.PathLike[str],
         recipe: Recipe,
-        sources: Sources,
+        sources: Sources | PreparedData,
         *,
         validation: Sources | None = None,
         tokenizer: Tokenizer | None = None,
@@ -82,9 +84,9 @@ class Run:
     ) -> Run:
         """Make a run directory ready for training; it appears complete or not at all.
 
-        `sources` are texts, or one token store; `validation` is a text apart, if any. Without
-        `tokenizer` the one of the store is used, or one is learned as the recipe says. Errors:
-        RunError when something is there already.
+        `sources` are texts, one token store, or data prepared before; `validation` is a text apart,
+        if any. Without `tokenizer` the one of the store is used, or one is learned as the recipe
+        says. Errors: RunError when something is there already.
         """
         folder = Path(path)
         require_free(folder)
@@ -92,16 +94,20 @@ class Run:
         if folder.is_dir():
             folder.rmdir()  # it is empty
         with DirectoryCommit(folder) as temporary:
-            found = prepare_data(
-                temporary,
-                recipe,
-                sources,
-                window=family(recipe.family).window(recipe.model),
-                validation=validation,
-                tokenizer=tokenizer,
-                progress=progress,
-            )
-            found.save(temporary / TOKENIZER)
+            window = family(recipe.family).window(recipe.model)
+            if isinstance(sources, PreparedData):
+                copy_prepared(sources, temporary, window=window)
+            else:
+                found = prepare_data(
+                    temporary,
+                    recipe,
+                    sources,
+                    window=window,
+                    validation=validation,
+                    tokenizer=tokenizer,
+                    progress=progress,
+                )
+                found.save(temporary / TOKENIZER)
             write_json(temporary / RECIPE, encode_recipe(recipe))
             write_json(temporary / ENVIRONMENT, environment())
         return cls.open(folder)
@@ -268,14 +274,10 @@ class Run:
 
     def facts(self) -> dict[str, Any]:
         """What there is to know at a glance, as plain values."""
-        with torch.device("meta"):
-            model = self.family.build(self.recipe.model, vocab_size=self.tokenizer.vocab_size)
         facts = {
             "path": str(self.path),
             "family": self.recipe.family,
-            "num_parameters": sum(
-                weight.numel() for weight in model.parameters() if weight.requires_grad
-            ),
+            "num_parameters": count_parameters(self.recipe, self.tokenizer.vocab_size),
             "tokenizer": repr(self.tokenizer),
             "data": ", ".join(self.data_record.sources),
             "train_tokens": self.data_record.train_tokens,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ import torch
 
 from primetone.contracts import TokenStream
 from primetone.errors import ConfigError, RunError
-from primetone.files import write_atomically
+from primetone.files import held_alone, write_atomically
 from primetone.recipe import Recipe, changed_keys, load_recipe, may_change
 from primetone.run.changes import note_changes
 from primetone.run.data import Sources, StageProgress, require_same_data
@@ -257,28 +256,6 @@ def _sampling(run: Run, model: torch.nn.Module) -> Callable[[int], str] | None:
     return sample
 
 
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Two trainings of one run at a time would spoil each other's checkpoints.
-
-    Where there are no locks (a platform, a file system) the user has to see to it.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                f"{folder} is being trained by another process: wait for it, or stop it first"
-            ) from None
-        except OSError as error:
-            if error.errno not in (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK):
-                raise
-        yield
-    finally:
-        os.close(descriptor)
+def _alone(folder: Path) -> contextlib.AbstractContextManager[None]:
+    """Two trainings of one run at a time would spoil each other's checkpoints."""
+    return held_alone(folder, "is being trained by another process")

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from primetone.contracts import Batch, Phase
-from primetone.errors import Error, FormatError
+from primetone.errors import DivergedError, FormatError, OutOfMemoryError
 from primetone.nn import draws
 from primetone.training.arithmetic import count_flops, peak_rate
 from primetone.training.averaging import WeightAverage
@@ -273,7 +273,9 @@ class Trainer:
             if rows
             else "not even one window fits: make the model or its context smaller"
         )
-        raise Error(f"out of memory at train.batch_size={train.batch_size}: {advice} ({reason})")
+        raise OutOfMemoryError(
+            f"out of memory at train.batch_size={train.batch_size}: {advice} ({reason})"
+        )
 
     def _try(self, number: int, rows: int) -> None:
         """Forward and backward of every phase on the first rows of a batch, to no effect."""
@@ -411,7 +413,7 @@ class Trainer:
         """Weights that went wrong are never saved."""
         for step, value in zip(steps, values, strict=True):
             if not math.isfinite(value):
-                raise Error(
+                raise DivergedError(
                     f"training diverged: expected a finite {name} at step {step}, found {value}. "
                     "Lower optimizer.learning_rate (or muon_learning_rate), raise "
                     "schedule.warmup_steps or lower train.clip_norm, then start again; the last "
