@@ -16,6 +16,7 @@ mod memory;
 pub mod overlap;
 mod parallel;
 pub mod ppm;
+mod random;
 pub mod samples;
 pub mod sentences;
 pub mod signal;

@@ -1,6 +1,7 @@
 //! Random segmentations of one text: BPE-dropout (Provilkov, Emelianenko and Voita, 2020).
 
 use crate::error::{Error, Result};
+use crate::random::{SplitMix, mixed};
 
 /// Leaves out merges at random; equal for equal seeds, documents and pieces, however the work is shared
 /// out.
@@ -29,7 +30,7 @@ impl Dropout {
     pub(crate) fn draws(self, document: usize, at: usize) -> Draws {
         let state =
             mixed(mixed(mixed(self.seed).wrapping_add(document as u64)).wrapping_add(at as u64));
-        Draws { source: SplitMix { state }, probability: self.probability }
+        Draws { source: SplitMix::from_state(state), probability: self.probability }
     }
 }
 
@@ -46,35 +47,6 @@ impl Draws {
         let number = f64::from((self.source.draw() >> 32) as u32) / 4_294_967_296.0;
         number < self.probability
     }
-}
-
-/// Random numbers of `SplitMix64` (Steele, Lea and Flood, 2014).
-#[derive(Debug)]
-pub(crate) struct SplitMix {
-    state: u64,
-}
-
-impl SplitMix {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self { state: mixed(seed) }
-    }
-
-    fn draw(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mixed(self.state)
-    }
-
-    /// A number under `end`, all of them alike but for one part in 2^64 / `end`.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        ((u128::from(self.draw()) * u128::from(end)) >> 64) as u64
-    }
-}
-
-/// Its finaliser.
-fn mixed(mut bits: u64) -> u64 {
-    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ bits >> 31
 }
 
 #[cfg(test)]

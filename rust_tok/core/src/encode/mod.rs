@@ -24,7 +24,6 @@ pub(crate) use batch::{How, count_batch, count_until, encode_batch};
 pub(crate) use bpe::{Bpe, Run};
 pub(crate) use characters::Characters;
 pub use dropout::Dropout;
-pub(crate) use dropout::SplitMix;
 pub use merge::Merge;
 pub(crate) use merge::Merger;
 pub(crate) use offsets::encode_with_spans;

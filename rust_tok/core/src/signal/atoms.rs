@@ -5,6 +5,7 @@ use super::settings::{Atoms, Numerics, Position, Settings};
 use super::sine::sine;
 use super::spectrum::{Line, Synthesis, TURN};
 use crate::error::{Error, Result};
+use crate::random::{STEP, mixed};
 
 /// Sums of `max_window` rows stay below this.
 const LARGEST_SUM: f64 = (1_u64 << 31) as f64 - 2.0 * (1 << 20) as f64;
@@ -183,9 +184,7 @@ fn random(seed: u64, purpose: u64, row: usize, column: usize) -> u64 {
     mix(mixed.wrapping_add(mix(row as u64).rotate_left(17)).wrapping_add(mix(!(column as u64))))
 }
 
+/// The first number after this state.
 fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    value ^ (value >> 31)
+    mixed(value.wrapping_add(STEP))
 }

@@ -7,9 +7,10 @@ use hashbrown::hash_map::Entry;
 use super::Tokenizer;
 use crate::control::Control;
 use crate::count::{Counts, Limits, WordCounts};
-use crate::encode::{MARK, SplitMix};
+use crate::encode::MARK;
 use crate::error::{Error, Result};
 use crate::learn::Tie;
+use crate::random::SplitMix;
 use crate::vocab::{Vocab, quote};
 use crate::words::{lowercase, places};
 
