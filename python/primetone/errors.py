@@ -103,5 +103,18 @@ class InternalError(Error, RuntimeError):
     """A bug in primetone, never the fault of the input: please report it with the text shown."""
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: Python's error, torch's own on a GPU, its RuntimeError on a CPU.
+
+    torch is known by its words, for it is not imported where errors are told.
+    """
+    names = (kind.__name__ for kind in type(error).__mro__)
+    return (
+        isinstance(error, MemoryError)
+        or "OutOfMemoryError" in names
+        or "DefaultCPUAllocator" in str(error)
+    )
+
+
 def _restore_file_error(message: str, errno: int | None, filename: str | None) -> FileError:
     return FileError(message, errno=errno, filename=filename)

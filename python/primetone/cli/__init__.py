@@ -79,7 +79,13 @@ def _explain(error: Exception) -> int:
     """One line about an error; a bug of ours says that it is one."""
     from primetone import explain_missing
     from primetone.cli.console import process_number
-    from primetone.errors import ConfigError, Error, InternalError, LostRankError
+    from primetone.errors import (
+        ConfigError,
+        Error,
+        InternalError,
+        LostRankError,
+        is_out_of_memory,
+    )
 
     if process_number() and isinstance(error, ConfigError | LostRankError):
         return FAILED  # the first of several processes says it, or the one that ended them
@@ -93,7 +99,7 @@ def _explain(error: Exception) -> int:
         # our own files come with their names: what is left without one is the standard output
         where = "cannot write the output" if error.filename is None else error.filename
         _complain(f"{where}: {error.strerror}")
-    elif _is_out_of_memory(error):
+    elif is_out_of_memory(error):
         _complain(
             "the model or its batch does not fit into memory: lower train.batch_size, "
             f"model.context or model.width ({_one_line(error)[:200]})"
@@ -114,11 +120,6 @@ def _complain(message: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"{who}: {'' if message == 'interrupted' else 'error: '}{message}\n")
         sys.stderr.flush()
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """torch says so by an error of its own on a GPU, by a plain RuntimeError on a CPU."""
-    return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
 
 
 def _one_line(error: BaseException) -> str:

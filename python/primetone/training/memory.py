@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Callable
 
 import torch
+
+from primetone.errors import is_out_of_memory
+from primetone.text.memory import peak_memory_bytes
 
 
 def memory_bytes(device: torch.device) -> int:
     """The most that was taken so far: of the GPU's memory by tensors, of a CPU's by the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    try:
-        import resource
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """torch says so by an error of its own on a GPU, by a plain RuntimeError on a CPU."""
-    is_named = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return is_named or "DefaultCPUAllocator" in str(error)
+    return peak_memory_bytes()
 
 
 def rows_that_fit(rows: int, attempt: Callable[[int], None]) -> int:

@@ -18,14 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from primetone.contracts import Batch, Phase
-from primetone.errors import DivergedError, FormatError, OutOfMemoryError
+from primetone.errors import DivergedError, FormatError, OutOfMemoryError, is_out_of_memory
 from primetone.nn import draws
 from primetone.training.arithmetic import count_flops, peak_rate
 from primetone.training.averaging import WeightAverage
 from primetone.training.best import BestSoFar
 from primetone.training.checkpoint import Checkpoint, CheckpointStore
 from primetone.training.loader import Batches
-from primetone.training.memory import is_out_of_memory, memory_bytes, rows_that_fit
+from primetone.training.memory import memory_bytes, rows_that_fit
 from primetone.training.metrics import MetricsLog
 from primetone.training.optim import OptimizerConfig, PhaseOptimizer, clip_gradients
 from primetone.training.ranks import GradientSums

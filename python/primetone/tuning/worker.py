@@ -10,14 +10,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from primetone.errors import DivergedError, Error
+from primetone.errors import DivergedError, Error, is_out_of_memory
 from primetone.files import held_alone
 from primetone.recipe import Recipe
 from primetone.run import Run, train
 from primetone.run.directory import is_run
 from primetone.run.sharing import PreparedData
 from primetone.run.size import count_parameters
-from primetone.training.memory import is_out_of_memory
 from primetone.tuning.messages import END_IT, Mailbox, send, take_stdout
 from primetone.tuning.places import data_folder, trial_folder
 from primetone.tuning.plan import Plan, read_plan
